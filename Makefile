@@ -1,0 +1,63 @@
+# Needs make, git, python3 (3.11 or newer) and python3-venv. Everything else goes into .venv, from requirements.lock.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip --quiet --quiet --no-input --disable-pip-version-check
+PYTEST := $(BIN)/python -m pytest
+WORKERS ?= auto
+
+# What the caller's shell has set for another Python must not leak into this one.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format bench lock clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+
+setup: $(STAMP) ## .venv with everything pinned in requirements.lock
+
+$(STAMP): requirements.lock pyproject.toml
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'setup: python3 is older than 3.11'; exit 1; }
+	@test -x $(BIN)/python || python3 -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo 'setup: no virtual environment; is python3-venv installed?'; exit 1; }
+	@echo 'setup: installing the pinned packages into $(VENV) (a minute or two, once)'
+	@$(PIP) install --require-hashes --only-binary :all: --requirement requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+	@echo 'setup: done'
+
+demo: setup ## a desk trades in paper mode; FOR=seconds, DATA=path (recorded data), SEED=number
+	@$(BIN)/quarterdeck demo $(if $(FOR),--for $(FOR)) $(if $(DATA),--data '$(DATA)') $(if $(SEED),--seed $(SEED))
+
+test: lint ## lint, then every test
+	@echo 'test: the kernel, interpreted'
+	@NUMBA_DISABLE_JIT=1 $(PYTEST) --quiet --numprocesses $(WORKERS) --maxprocesses 4 tests/kernel
+	@echo 'test: everything, compiled'
+	@$(PYTEST) --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal
+
+lint: setup ## style, format, types, imports between rooms
+	@echo 'lint: ruff'
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@echo 'lint: basedpyright, strict'
+	@$(BIN)/basedpyright
+	@echo 'lint: imports between rooms'
+	@$(BIN)/lint-imports
+
+format: setup ## rewrites what ruff can
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+bench: setup ## ours and the peers side by side, into bench/RESULTS.md; ARGS= goes to bench/run.py
+	@$(BIN)/python bench/run.py $(ARGS)
+
+lock: setup ## pins again what pyproject.toml and requirements.in ask for
+	@$(BIN)/uv pip compile --quiet --no-config --system-certs --python-version 3.11 --python-platform linux --generate-hashes \
+		--no-header --no-annotate pyproject.toml requirements.in --output-file requirements.lock
+
+clean: ## removes what was made here, .venv too; a desk's data stays
+	rm -rf $(VENV) .hypothesis .pytest_cache .ruff_cache .import_linter_cache build src/*.egg-info
+	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,447 @@
+"""The journal's one writer.
+
+`append` takes records into a buffer and gives them their sequence numbers; `flush` hands the buffer to the operating
+system. Nothing that a record causes may leave the process before `flush` has returned: then the death of the process
+loses nothing, and the fsync policy says what the death of the machine can lose.
+
+    writer = JournalWriter(Path("data/journal"), desk="xrpliquid")
+    writer.append(events[i : i + 1])
+    apply(state, events, i, actions)
+    if writer.seal_due:
+        writer.seal(digest(state))
+    writer.flush()
+"""
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quarterdeck.errors import JournalError, JournalFull
+from quarterdeck.journal.blocks import TornTail, chain_end
+from quarterdeck.journal.chain import HASH_BYTES, seal_record, unsigned_seal
+from quarterdeck.journal.checks import KIND_OFFSET, RECORD_BYTES, stamp_bytes, stamp_words
+from quarterdeck.journal.commit import FSYNC_POLICIES, GroupCommit
+from quarterdeck.journal.disk import OS_DISK, Disk
+from quarterdeck.journal.payload import note
+from quarterdeck.journal.recovery import (
+    Recovered,
+    create_file,
+    disk_errors,
+    lock_directory,
+    make_reserve,
+    recover,
+    release_reserve,
+    write_all,
+)
+from quarterdeck.journal.schema import event_schema_hash
+from quarterdeck.journal.segment import HEADER_BYTES, Header
+from quarterdeck.kernel.records import EVENT
+from quarterdeck.kernel.vocabulary import ACTION_KIND_MIN, EventKind
+
+__all__ = ["JournalOptions", "JournalWriter"]
+
+BUFFERED_RECORDS: Final = 8192  # 512 KiB: what waits at most before `append` itself hands it over
+BLOCK_RECORDS_MIN: Final = 16
+SINGLY_MAX: Final = 6  # up to here one record at a time is faster than a batch
+
+_JOURNALED_KINDS: Final = bytes(
+    kind for kind in EventKind if kind < ACTION_KIND_MIN and kind not in (EventKind.NONE, EventKind.SEAL)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalOptions:
+    """How a journal is written. A segment holds at most `segment_records`, a block at most `block_records`."""
+
+    segment_records: int = 1 << 20
+    block_records: int = 1 << 16
+    fsync: str = "group"
+    group_ms: float = 5.0
+    reserve_bytes: int = 1 << 20
+
+    def __post_init__(self) -> None:
+        if not BLOCK_RECORDS_MIN <= self.block_records <= self.segment_records:
+            allowed = f"{BLOCK_RECORDS_MIN}..segment_records ({self.segment_records})"
+            raise JournalError(f"block_records must be {allowed}, not {self.block_records}")
+        if self.fsync not in FSYNC_POLICIES:
+            raise JournalError(f"fsync must be one of {', '.join(FSYNC_POLICIES)}, not {self.fsync}")
+        if self.group_ms <= 0 or self.reserve_bytes < 0:
+            raise JournalError(
+                f"group_ms must be above 0 ({self.group_ms}), reserve_bytes not below ({self.reserve_bytes})"
+            )
+
+
+class JournalWriter:
+    """Appends to the journal in `directory`, making it when it is not there.
+
+    Opening takes the directory's lock, verifies the last segment, and cuts a torn tail (`torn` says what was cut).
+    JournalLocked: another writer has it. JournalCorrupt: a sealed record was changed. JournalFull: no room to begin.
+    `first_sequence` and `previous_chain` count only where no segment is yet. `clock` gives a new segment its time.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        desk: str,
+        options: JournalOptions | None = None,
+        *,
+        disk: Disk = OS_DISK,
+        clock: Callable[[], int] = time.time_ns,
+        first_sequence: int = 0,
+        previous_chain: bytes = bytes(HASH_BYTES),
+    ) -> None:
+        self.directory = directory
+        self.desk = desk
+        self.options = options or JournalOptions()
+        self.next_sequence = first_sequence
+        self.chain = previous_chain  # after the last seal
+        self.torn: TornTail | None = None
+        self._disk, self._clock = disk, clock
+        self._handle = self._lock = -1
+        self._failure: JournalError | None = None
+        self._commit: GroupCommit | None = None
+        capacity = BUFFERED_RECORDS + self.options.block_records
+        self._words = np.zeros((capacity, RECORD_BYTES // 4), np.uint32)
+        self._kinds = self._words.view(np.uint8)[:, KIND_OFFSET]
+        self._bytes = memoryview(self._words.data).cast("B")
+        self._pending = 0  # records in the buffer
+        self._in_buffer = 0  # records that were last written from it, and still stand there
+        self._offset = 0  # where the buffer goes in the file
+        self._segment_used = 0
+        self._block_used = 0
+        self._block_room = 0  # records that `append` takes without asking: 0 when sealing or a new segment is due
+        self._time_ns = 0
+        self._durable = first_sequence
+        self._last_digest = 0
+        self._ending = False
+        self._hash = hashlib.sha256(self.chain)
+        self._open()
+
+    @property
+    def flushed_sequence(self) -> int:
+        """All records below it are with the operating system."""
+        return self.next_sequence - self._pending
+
+    @property
+    def durable_sequence(self) -> int:
+        """All records below it are known to be on the medium; with the policy `os`, those of ended segments."""
+        return self._durable if self._commit is None else self._commit.durable_sequence
+
+    @property
+    def seal_due(self) -> bool:
+        """True when the block has one eighth of its room left: seal now, with the digest of the state at this record.
+
+        Whoever does not finds the block sealed without a digest, by the first `append` that no longer fits into it.
+        """
+        return self._block_used >= self.options.block_records - self.options.block_records // 8
+
+    @property
+    def failure(self) -> JournalError | None:
+        """Why this writer takes nothing any more; None while it works."""
+        return self._failure
+
+    def free_bytes(self) -> int:
+        """How much can still be written there; the desk stops entries long before it is nothing."""
+        return self._disk.free_bytes(self.directory)
+
+    def append(self, records: NDArray[np.void]) -> int:
+        """Buffers contiguous EVENT records (shape (n,)) and returns the sequence of the first.
+
+        All of them stand in one block, one behind the other, or an error is raised and none is taken: JournalFull and
+        JournalError as in `flush`; JournalError for a kind that is not journaled or more records than a block holds.
+        """
+        count = len(records)
+        if count > self._block_room or self._pending >= BUFFERED_RECORDS or self._is_broken():
+            self._make_room(count)
+        if records.dtype != EVENT:
+            raise JournalError(f"a journal holds EVENT records, not {records.dtype}")
+        raw = records.tobytes()
+        foreign = raw[KIND_OFFSET::RECORD_BYTES].translate(None, _JOURNALED_KINDS)
+        if foreign:
+            raise JournalError(f"a record of kind {foreign[0]} is not journaled; only events and notes are")
+        sequence, start = self.next_sequence, self._pending * RECORD_BYTES
+        if count <= SINGLY_MAX:
+            for place in range(0, len(raw), RECORD_BYTES):
+                stamped = stamp_bytes(raw[place : place + RECORD_BYTES], sequence + place // RECORD_BYTES)
+                self._bytes[start + place : start + place + RECORD_BYTES] = stamped
+        else:
+            self._bytes[start : start + len(raw)] = raw
+            stamp_words(self._words[self._pending : self._pending + count], sequence)
+        self._took(count)
+        return sequence
+
+    def seal(self, state_digest: int = 0, time_ns: int | None = None) -> int:
+        """Ends the block: flushes, and writes a SEAL with 64 bits of the state's digest (0: none was taken).
+
+        `time_ns` is the desk's time, by default the last record's. Returns `next_sequence`: a snapshot of this state
+        stands at that number. A block without records is sealed only to say a digest that the last seal did not say.
+        """
+        self._raise_failure()
+        if self._block_used == 0 and state_digest in (0, self._last_digest):
+            return self.next_sequence
+        self._write_pending()
+        sealed_ns = self._last_time() if time_ns is None else time_ns
+        unsigned = unsigned_seal(sealed_ns, state_digest, self._block_used)
+        digest = self._hash.copy()
+        digest.update(unsigned)
+        chain = digest.digest()
+        self._bytes[:RECORD_BYTES] = seal_record(unsigned, chain, self.next_sequence)
+        self._write(1)
+        self.next_sequence += 1
+        self._segment_used += 1
+        self._begin_block(chain)
+        self._last_digest = state_digest
+        self._apply_policy()
+        return self.next_sequence
+
+    def flush(self) -> int:
+        """Hands all appended records to the operating system and applies the fsync policy; returns `next_sequence`.
+
+        JournalFull: the disk took no more; the records appended since the last `flush` are not acknowledged, all
+        before them are safe. JournalError: a sync failed, now or in the group's thread. Both are final for this writer.
+        """
+        if self._is_broken():
+            self._raise_failure()
+        if self._pending:
+            self._write_pending()
+            self._apply_policy()
+        return self.next_sequence
+
+    def sync(self) -> None:
+        """Flushes and returns when everything is on the medium, whatever the policy."""
+        self.flush()
+        self._datasync()
+
+    def last_words(self, text: str, time_ns: int, state_digest: int = 0) -> None:
+        """After JournalFull: gives back the reserve, writes what waits, a NOTE and a SEAL: the desk ends in order.
+
+        When even that does not fit, what waits is given up (none of it was acknowledged), and note and seal follow the
+        last acknowledged record, without a digest. JournalFull when the disk takes not even these.
+        """
+        if isinstance(self._failure, JournalFull):
+            self._failure = None
+            self._ending = True  # from here on this segment takes what there is: a new one would need more room
+            release_reserve(self._disk, self.directory)
+        self._raise_failure()
+        left = self._cut_back()
+        if left:  # what follows would stand in front of records that were never acknowledged
+            raise JournalFull(f"{self.directory}: the last words cannot be written{left}; every flushed record is safe")
+        try:
+            self._say(text, time_ns, state_digest)
+        except JournalFull:
+            self._failure = None
+            self._give_up_pending()
+            self._say(text, time_ns, 0)
+        self.sync()
+        self._failure = JournalFull(f"{self.directory}: the last words are written; make room and start again")
+
+    def close(self, state_digest: int = 0) -> None:
+        """Seals, syncs, and gives the lock back; a broken writer only gives back what it holds."""
+        if self._handle < 0:
+            return
+        try:
+            if self._failure is None:
+                self.seal(state_digest)
+                self.sync()
+        finally:
+            self._release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _took(self, count: int) -> None:
+        self._pending += count
+        self.next_sequence += count
+        self._segment_used += count
+        self._block_used += count
+        self._block_room -= count
+
+    def _make_room(self, count: int) -> None:
+        """Seals the block, begins a segment, hands the buffer over: whichever `count` more records ask for."""
+        self._raise_failure()
+        limit = self.options.block_records - 1  # the last record of a block is its seal
+        if count > limit:
+            raise JournalError(f"{count} records do not fit into one block; append at most {limit} at once")
+        if self._block_used + count > limit:
+            self.seal()
+        full = self._segment_used + self.options.block_records > self.options.segment_records
+        if full and self._block_used == 0 and not self._ending:
+            self._roll()
+        if self._pending >= BUFFERED_RECORDS:
+            self._write_pending()
+        self._block_room = limit - self._block_used
+
+    def _begin_block(self, chain: bytes) -> None:
+        self.chain = chain
+        self._hash = hashlib.sha256(chain)
+        self._block_used = 0
+        self._block_room = 0
+
+    def _last_time(self) -> int:
+        """The time of the newest record that has one: the bytes of a continuation slot are not a time."""
+        for index in range(self._in_buffer - 1, -1, -1):
+            if self._kinds[index] != EventKind.CONTINUATION:
+                self._time_ns = int(self._words[index, :2].view(np.int64)[0])
+                break
+        return self._time_ns
+
+    def _write_pending(self) -> None:
+        if self._pending:
+            self._write(self._pending)
+            self._hash.update(self._bytes[: self._pending * RECORD_BYTES])
+            self._pending = 0
+
+    def _write(self, count: int) -> None:
+        try:
+            write_all(self._disk, self._handle, self._bytes[: count * RECORD_BYTES], self._offset)
+        except OSError as error:
+            raise self._full(error, self._cut_back()) from error
+        self._offset += count * RECORD_BYTES
+        self._in_buffer = count
+
+    def _cut_back(self) -> str:
+        """Takes away what a failed write left. When even that fails, the next opening finds it as a torn tail."""
+        try:
+            self._disk.truncate(self._handle, self._offset)
+        except OSError as error:
+            return f"; what it left in part could not be cut ({error.strerror or error})"
+        return ""
+
+    def _full(self, error: OSError, more: str = "") -> JournalFull:
+        failure = JournalFull(
+            f"{self.directory}: the disk took no more ({error.strerror or error}, {self._free_text()}){more};"
+            f" every record before {self.flushed_sequence} is safe; make room and start again"
+        )
+        self._failure = failure
+        return failure
+
+    def _free_text(self) -> str:
+        try:
+            return f"{self.free_bytes()} bytes free"
+        except OSError as error:
+            return f"free space unknown: {error.strerror or error}"
+
+    def _apply_policy(self) -> None:
+        if self._commit is not None:
+            self._commit.written_sequence = self.flushed_sequence
+        elif self.options.fsync == "always":
+            self._datasync()
+
+    def _datasync(self) -> None:
+        written = self.flushed_sequence
+        if self._commit is not None:
+            self._commit.written_sequence = written
+            self._commit.sync()
+            self._raise_failure()
+            return
+        try:
+            self._disk.datasync(self._handle)
+        except OSError as error:
+            self._failure = self._unsynced(error)
+            raise self._failure from error
+        self._durable = written
+
+    def _unsynced(self, error: OSError) -> JournalError:
+        return JournalError(
+            f"{self.directory}: a sync failed ({error.strerror or error}); records from {self.durable_sequence} on may"
+            " not outlive the machine; stop the desk, look at the disk, then run `journal verify`"
+        )
+
+    def _is_broken(self) -> bool:
+        return self._failure is not None or (self._commit is not None and self._commit.failure is not None)
+
+    def _raise_failure(self) -> None:
+        if self._failure is None and self._commit is not None and self._commit.failure is not None:
+            self._failure = self._unsynced(self._commit.failure)
+        if self._failure is not None:
+            raise self._failure
+
+    def _say(self, text: str, time_ns: int, state_digest: int) -> None:
+        self.append(note(text, time_ns))
+        self.seal(state_digest, time_ns)
+
+    def _give_up_pending(self) -> None:
+        self.next_sequence -= self._pending
+        self._segment_used -= self._pending
+        self._block_used -= self._pending
+        self._pending = 0
+        self._block_room = 0
+
+    def _open(self) -> None:
+        try:
+            with disk_errors(self.directory):
+                self._lock = lock_directory(self._disk, self.directory)
+                make_reserve(self._disk, self.directory, self.options.reserve_bytes)
+                recovered = recover(self._disk, self.directory)
+                if recovered is None:
+                    self._begin_segment()
+                else:
+                    self._go_on(recovered)
+            if self.options.fsync == "group":
+                self._commit = GroupCommit(self._disk, self._handle, self.options.group_ms, self.next_sequence)
+            if recovered is not None and recovered.segment.header.schema != event_schema_hash():
+                self.seal()  # words were added to the vocabulary meanwhile: what follows says so in a header of its own
+                self._roll()
+        except BaseException:
+            self._release()
+            raise
+
+    def _go_on(self, recovered: Recovered) -> None:
+        segment, tail = recovered.segment, recovered.tail
+        if segment.header.desk != self.desk:
+            raise JournalError(f"{self.directory}: this is the journal of desk {segment.header.desk}, not {self.desk}")
+        self._handle = self._disk.open(segment.path)
+        self._disk.datasync(self._handle)
+        self.torn = recovered.torn
+        self.next_sequence = self._durable = segment.next_sequence
+        self.chain = chain_end(segment) if len(segment.seals) else segment.header.previous_chain
+        self._hash = hashlib.sha256(chain_end(segment))
+        unsealed = segment.records[tail.start : tail.stop]
+        self._hash.update(unsealed.tobytes())
+        self._block_used, self._segment_used = len(unsealed), len(segment.records)
+        self._offset = HEADER_BYTES + self._segment_used * RECORD_BYTES
+        timed = segment.records[segment.records["kind"] != EventKind.CONTINUATION]
+        self._time_ns = int(timed["time_ns"][-1]) if len(timed) else segment.header.created_ns
+
+    def _begin_segment(self) -> None:
+        header = Header(self.desk, self.next_sequence, self._clock(), self.chain)
+        packed = header.pack()
+        handle = create_file(self._disk, self.directory / header.name, packed)
+        if self._commit is not None:
+            self._commit.switch(handle)
+        if self._handle >= 0:
+            self._disk.close(self._handle)
+        self._handle = handle
+        self._offset, self._segment_used = HEADER_BYTES, 0
+        self._hash = hashlib.sha256(hashlib.sha256(packed).digest())
+        self._time_ns = max(self._time_ns, header.created_ns)
+
+    def _roll(self) -> None:
+        """Begins the next segment; the one before is whole on the medium by then. Only right after a seal."""
+        self._datasync()
+        try:
+            self._begin_segment()
+        except OSError as error:
+            raise self._full(error) from error
+
+    def _release(self) -> None:
+        if self._commit is not None:
+            self._commit.close()
+        if self._handle >= 0:
+            self._disk.close(self._handle)
+        if self._lock >= 0:
+            self._disk.unlock(self._lock)
+        self._handle = self._lock = -1
+        self._failure = self._failure or JournalError(f"{self.directory}: this writer was closed; open it again")

@@ -1,0 +1,314 @@
+"""What the venue says of the account, what a person commands, and what time does."""
+
+from quarterdeck.kernel.breaker import (
+    KILL_COMMAND,
+    grade_metric,
+    resume_breaker,
+    step_breaker,
+    watch_drawdown,
+    watch_timers,
+)
+from quarterdeck.kernel.commands import begin_flatten, cancel_scope, continue_flatten, pause_scope
+from quarterdeck.kernel.compiled import compiled
+from quarterdeck.kernel.emission import emit, notice, warn
+from quarterdeck.kernel.exposure import maintenance_margin, notional_of
+from quarterdeck.kernel.arithmetic import mul_div_floor, ppm_of
+from quarterdeck.kernel.layout import Records
+from quarterdeck.kernel.ledger import account_equity, move_position, post, post_funding, revalue, sum_equity
+from quarterdeck.kernel.records import INSTRUMENTS, METRICS, NO_LIMIT, Event, Position, State
+from quarterdeck.kernel.vocabulary import (
+    BreakerStage,
+    DeskLimit,
+    EventKind,
+    Flag,
+    InstrumentKind,
+    InstrumentTerm,
+    LedgerAccount,
+    Metric,
+    Reason,
+    VenueLimit,
+)
+from quarterdeck.kernel.windows import window_add, window_total
+
+__all__ = ["apply_account", "apply_command", "apply_session", "keep_house"]
+
+_SECOND_NS = 1_000_000_000
+_DAY_NS = 86_400 * _SECOND_NS
+
+
+@compiled
+def _shift_capital(state: State) -> None:
+    """Capital that comes or goes is no profit and no drawdown: every mark that results are measured from moves along."""
+    equity = sum_equity(state)
+    change = equity - state["equity"]
+    state["equity"] = equity
+    state["equity_peak"] += change
+    state["equity_day"] += change
+    state["breaker"]["peak"] += change
+    state["breaker"]["recovery_peak"] += change
+    state["equity_high"] = -NO_LIMIT
+
+
+@compiled
+def _adopt_position(state: State, event: Event) -> None:
+    """Takes over a position found at the venue, at its average price, as capital brought in."""
+    index = int(event["instrument"])
+    instrument = state["instruments"][index]
+    side = 1 if event["quantity"] > 0 else -1
+    lots = abs(event["quantity"])
+    paid = lots * event["price"] * instrument["terms"][InstrumentTerm.VALUE]
+    before = instrument["net"]["cost"]
+    realised = move_position(instrument["net"], side, lots, paid)
+    if event["strategy"] >= 0:
+        move_position(state["positions"][event["strategy"] * INSTRUMENTS + index], side, lots, paid)
+    account = state["accounts"][instrument["terms"][InstrumentTerm.ACCOUNT]]
+    post(account, LedgerAccount.CASH, LedgerAccount.REALISED, realised)
+    if instrument["terms"][InstrumentTerm.KIND] != InstrumentKind.PERPETUAL:
+        post(account, LedgerAccount.INVENTORY, LedgerAccount.CAPITAL, instrument["net"]["cost"] - before)
+    if instrument["mark_half_ticks"] == 0:
+        instrument["mark_half_ticks"] = 2 * event["price"]
+    revalue(state, index)
+    _shift_capital(state)
+
+
+@compiled
+def _scale(value: int, numerator: int, denominator: int) -> int:
+    part = mul_div_floor(abs(value), numerator, denominator)
+    return part if value >= 0 else -part
+
+
+@compiled
+def _split(state: State, event: Event) -> None:
+    """New shares for old at unchanged cost. Fractions of a lot are dropped by each holder, as brokers pay them in cash."""
+    index = int(event["instrument"])
+    instrument = state["instruments"][index]
+    new, old = event["numerator"], event["denominator"]
+    total = 0
+    for strategy in range(state["strategies_count"]):
+        own = state["positions"][strategy * INSTRUMENTS + index]
+        own["quantity"] = _scale(own["quantity"], new, old)
+        total += own["quantity"]
+    instrument["net"]["quantity"] = total
+    _scale_prices(state, index, old, new)
+    revalue(state, index)
+
+
+@compiled
+def _scale_prices(state: State, index: int, numerator: int, denominator: int) -> None:
+    instrument = state["instruments"][index]
+    instrument["bid"] = _scale(instrument["bid"], numerator, denominator)
+    instrument["ask"] = _scale(instrument["ask"], numerator, denominator)
+    instrument["last"] = _scale(instrument["last"], numerator, denominator)
+    instrument["mark_half_ticks"] = _scale(instrument["mark_half_ticks"], numerator, denominator)
+    instrument["collar_price"] = _scale(instrument["collar_price"], numerator, denominator)
+
+
+@compiled
+def _tick_size_change(state: State, event: Event) -> None:
+    """Old ticks * numerator / denominator are the new ticks; `aux` is what a new tick of a lot is worth."""
+    index = int(event["instrument"])
+    state["instruments"][index]["terms"][InstrumentTerm.VALUE] = event["aux"]
+    _scale_prices(state, index, event["numerator"], event["denominator"])
+    for place in range(state["open_count"]):
+        order = state["orders"][state["open_orders"][place]]
+        if order["instrument"] == index:
+            order["price"] = _scale(order["price"], event["numerator"], event["denominator"])
+            order["trigger_price"] = _scale(order["trigger_price"], event["numerator"], event["denominator"])
+    revalue(state, index)
+
+
+@compiled
+def _venue_result(state: State, event: Event, actions: Records[Event]) -> None:
+    """Counts an answer of the venue; too many errors open its breaker, one good probe closes it."""
+    venue = state["venues"][event["instrument"]]
+    now = state["time_ns"]
+    failed = event["flags"] & Flag.ERROR
+    window_add(venue["results"], now)
+    if failed:
+        window_add(venue["errors"], now)
+    results = window_total(venue["results"], now)
+    errors = window_total(venue["errors"], now)
+    if venue["error_open"] >= 2:
+        venue["error_open"] = 1 if failed else 0
+        venue["error_until_ns"] = now + venue["limits"][VenueLimit.ERROR_COOLDOWN_NS]
+    elif venue["error_open"] == 0 and results >= max(1, venue["limits"][VenueLimit.ERROR_SAMPLES_MIN]):
+        if errors * 1_000_000 >= results * venue["limits"][VenueLimit.ERROR_RATE_PPM]:
+            venue["error_open"] = 1
+            venue["error_until_ns"] = now + venue["limits"][VenueLimit.ERROR_COOLDOWN_NS]
+            notice(state, actions, EventKind.ANOMALY, -1, -1, Reason.VENUE_BREAKER_OPEN)
+    if results >= max(1, venue["limits"][VenueLimit.ERROR_SAMPLES_MIN]):
+        grade_metric(state, actions, Metric.API_ERRORS, errors * 1_000_000 // results)
+
+
+@compiled
+def apply_account(state: State, event: Event, actions: Records[Event]) -> None:
+    """Applies what the venue says of the account and of its instruments."""
+    kind = event["kind"]
+    if kind == EventKind.CONNECTION:
+        state["venues"][event["instrument"]]["connected"] = event["value"]
+    elif kind == EventKind.VENUE_RESULT:
+        _venue_result(state, event, actions)
+    elif kind == EventKind.BALANCE:
+        state["accounts"][event["row"]]["venue_cash"] = event["amount"]
+        state["accounts"][event["row"]]["venue_cash_ns"] = state["time_ns"]
+    elif kind == EventKind.POSITION_ADOPTED:
+        _adopt_position(state, event)
+    elif kind == EventKind.TRANSFER:
+        post(state["accounts"][event["row"]], LedgerAccount.CASH, LedgerAccount.CAPITAL, event["amount"])
+        _shift_capital(state)
+    elif kind == EventKind.FUNDING_PAYMENT:
+        post_funding(state, int(event["instrument"]), event["amount"])
+    elif kind == EventKind.CHARGE:
+        post(state["accounts"][event["row"]], event["column"], LedgerAccount.CASH, event["amount"])
+    elif kind == EventKind.SPLIT:
+        _split(state, event)
+    elif kind == EventKind.TICK_SIZE_CHANGE:
+        _tick_size_change(state, event)
+    elif kind == EventKind.DELISTING:
+        state["instruments"][event["instrument"]]["terms"][InstrumentTerm.LISTED] = 0
+    elif kind == EventKind.RECONCILIATION:
+        state["instruments"][event["instrument"]]["unreconciled"] = event["value"]
+    else:
+        state["accounts"][event["row"]]["rate_ppb"] = event["rate"]
+    state["equity"] = sum_equity(state)
+    watch_drawdown(state, actions)
+
+
+@compiled
+def apply_command(state: State, event: Event, actions: Records[Event]) -> None:
+    """Applies a person's command to a scope."""
+    kind = event["kind"]
+    strategy, instrument, person = int(event["strategy"]), int(event["instrument"]), int(event["person"])
+    whole_desk = strategy < 0 and instrument < 0
+    protective = event["flags"] & Flag.PROTECTIVE != 0
+    if kind == EventKind.PAUSE:
+        pause_scope(state, strategy, instrument, 1)
+    elif kind == EventKind.RESUME:
+        pause_scope(state, strategy, instrument, 0)
+        if whole_desk:
+            resume_breaker(state, actions, person)
+    elif kind == EventKind.KILL:
+        if whole_desk:
+            step_breaker(state, actions, KILL_COMMAND, Reason.KILLED, person)
+        else:
+            pause_scope(state, strategy, instrument, 1)
+        cancel_scope(state, actions, strategy, instrument, protective, Reason.KILLED)
+    elif kind == EventKind.FLATTEN:
+        begin_flatten(state, actions, strategy, instrument, person)
+        continue_flatten(state, actions)
+    elif kind == EventKind.LOCK:
+        state["breaker"]["locked"] = 1
+        cancel_scope(state, actions, -1, -1, False, Reason.EMERGENCY_LOCK)
+    elif kind == EventKind.UNLOCK:
+        state["breaker"]["locked"] = 0
+    elif kind == EventKind.THROTTLE_RESET:
+        state["strategies"][strategy]["throttled"] = 0
+        state["strategies"][strategy]["executions"] = 0
+    elif kind == EventKind.ACKNOWLEDGE:
+        state["unacknowledged"] = 0
+
+
+@compiled
+def apply_session(state: State, event: Event) -> None:
+    """Begins or ends a session. Every start raises the epoch, so no order id is issued twice."""
+    if event["kind"] == EventKind.SESSION_START:
+        state["epoch"] = event["epoch"]
+        state["order_sequence"] = 0
+        state["mode"] = event["value"]
+        state["simulated"] = 1 if event["flags"] & Flag.SETTLE else 0
+        state["session"] = 1
+    else:
+        state["session"] = 0
+
+
+@compiled
+def _begin_day(state: State, day: int) -> None:
+    state["day"] = day
+    state["equity_day"] = state["equity"]
+    state["equity_high"] = -NO_LIMIT
+    state["breaker"]["trips_day"] = 0
+    for metric in range(METRICS):
+        state["breaker"]["grades"][metric]["trips_day"] = 0
+    for strategy in range(state["strategies_count"]):
+        state["strategies"][strategy]["realised_day"] = 0
+
+
+@compiled
+def _warn_of_losses(state: State, actions: Records[Event]) -> None:
+    limits = state["limits"]
+    loss = max(0, state["equity_day"] - state["equity"])
+    state["warned"] = warn(
+        state, actions, state["warned"], -1, Reason.DAILY_LOSS, loss, limits[DeskLimit.MAX_DAILY_LOSS]
+    )
+    peak = max(0, state["equity_peak"])
+    fall = max(0, peak - state["equity"])
+    cap = ppm_of(peak, limits[DeskLimit.MAX_DRAWDOWN_PPM])
+    if cap > 0:
+        state["warned"] = warn(state, actions, state["warned"], -1, Reason.EQUITY_DRAWDOWN, fall, cap)
+
+
+@compiled
+def _grade_largest_position(state: State, actions: Records[Event]) -> None:
+    """The largest position as a share of equity is one of the graded metrics."""
+    equity = state["equity"]
+    if equity <= 0:
+        return
+    largest = 0
+    for index in range(state["instruments_count"]):
+        instrument = state["instruments"][index]
+        lots = abs(instrument["net"]["quantity"])
+        if lots > 0:
+            largest = max(largest, notional_of(state, instrument, lots, instrument["mark_half_ticks"]))
+    grade_metric(state, actions, Metric.POSITION_SIZE, mul_div_floor(largest, 1_000_000, equity))
+
+
+@compiled
+def _liquidate(state: State, actions: Records[Event]) -> None:
+    """A simulated venue closes a purse whose equity is below its maintenance margin; a real one tells us so."""
+    for account in range(state["accounts_count"]):
+        needed = maintenance_margin(state, account)
+        if needed == 0 or account_equity(state["accounts"][account]) >= needed:
+            continue
+        for index in range(state["instruments_count"]):
+            instrument = state["instruments"][index]
+            lots = instrument["net"]["quantity"]
+            if instrument["terms"][InstrumentTerm.ACCOUNT] != account or lots == 0:
+                continue
+            for strategy in range(state["strategies_count"]):
+                _liquidate_position(
+                    state, actions, strategy, index, state["positions"][strategy * INSTRUMENTS + index]
+                )
+
+
+@compiled
+def _liquidate_position(state: State, actions: Records[Event], strategy: int, index: int, own: Position) -> None:
+    if own["quantity"] == 0:
+        return
+    action = notice(state, actions, EventKind.LIQUIDATION, index, strategy, Reason.LIQUIDATED)
+    action["quantity"] = abs(own["quantity"])
+    if own["quantity"] > 0:
+        action["flags"] = Flag.SELL
+
+
+@compiled
+def keep_house(state: State, actions: Records[Event]) -> None:
+    """What time alone does, once a second of kernel time: the day, timers, warnings, open ends of kill and flatten."""
+    now = state["time_ns"]
+    state["housekeeping_ns"] = now - now % _SECOND_NS + _SECOND_NS
+    day = (now - state["limits"][DeskLimit.DAY_OFFSET_NS]) // _DAY_NS
+    if day != state["day"]:
+        _begin_day(state, day)
+    _warn_of_losses(state, actions)
+    _grade_largest_position(state, actions)
+    watch_timers(state, actions)
+    stage = state["breaker"]["stage"]
+    if stage == BreakerStage.KILLED or stage == BreakerStage.COOLDOWN:
+        cancel_scope(state, actions, -1, -1, False, Reason.KILLED)
+    if state["flattening"]:
+        continue_flatten(state, actions)
+    for index in range(state["venues_count"]):
+        venue = state["venues"][index]
+        if venue["error_open"] == 1 and now >= venue["error_until_ns"]:
+            venue["error_open"] = 2
+    if state["simulated"]:
+        _liquidate(state, actions)

@@ -1,0 +1,312 @@
+"""What a venue reports of an order: the life cycle table at work, and the fills that move positions.
+
+A fill is a fact. It is applied once (by the venue's trade id) whatever the order's status, even when the table no
+longer holds the order; what does not fit is said aloud and stops entries on that instrument until it is reconciled.
+"""
+
+from quarterdeck.kernel.arithmetic import notional_fits
+from quarterdeck.kernel.breaker import watch_drawdown
+from quarterdeck.kernel.commands import continue_flatten
+from quarterdeck.kernel.compiled import compiled
+from quarterdeck.kernel.emission import emit_order, notice
+from quarterdeck.kernel.layout import Records
+from quarterdeck.kernel.ledger import post_fee, post_fill, revalue, sum_equity
+from quarterdeck.kernel.lifecycle import EFFECT, next_status
+from quarterdeck.kernel.orders import close_order, find_order, new_order, remaining, set_working, take_slot
+from quarterdeck.kernel.records import (
+    INSTRUMENTS,
+    MONEY_MAX,
+    ORDERS,
+    QUANTITY_MAX,
+    TRADES,
+    Event,
+    Order,
+    State,
+)
+from quarterdeck.kernel.vocabulary import (
+    Effect,
+    EventKind,
+    Flag,
+    InstrumentTerm,
+    OrderFlag,
+    OrderStatus,
+    OrderType,
+    Reason,
+    Report,
+)
+
+__all__ = ["apply_report", "check_fill"]
+
+_MASK = 2 * TRADES - 1
+
+
+@compiled
+def _trade_place(state: State, trade_id: int, instrument: int, side: int) -> int:
+    """Place in the hash table where this trade is, or where it would be entered."""
+    place = ((trade_id % 1_000_003) * 7919 + (trade_id // 1_000_003) * 104_729 + instrument * 31 + side) & _MASK
+    for _ in range(2 * TRADES):
+        held = state["trade_index"][place]
+        if held == 0:
+            return place
+        trade = state["trades"][held - 1]
+        if trade["trade_id"] == trade_id and trade["instrument"] == instrument and trade["side"] == side:
+            return place
+        place = (place + 1) & _MASK
+    return -1
+
+
+@compiled
+def _forget_trade(state: State, slot: int) -> None:
+    """Takes the oldest trade out of the table; entries behind it in its probe chain move up."""
+    trade = state["trades"][slot]
+    place = _trade_place(state, trade["trade_id"], trade["instrument"], trade["side"])
+    state["trade_index"][place] = 0
+    probe = (place + 1) & _MASK
+    for _ in range(2 * TRADES):
+        held = state["trade_index"][probe]
+        if held == 0:
+            break
+        state["trade_index"][probe] = 0
+        moved = state["trades"][held - 1]
+        state["trade_index"][_trade_place(state, moved["trade_id"], moved["instrument"], moved["side"])] = held
+        probe = (probe + 1) & _MASK
+
+
+@compiled
+def _seen(state: State, event: Event, side: int) -> bool:
+    """Whether this trade was applied before; remembers it if not."""
+    place = _trade_place(state, event["trade_id"], int(event["instrument"]), side)
+    if state["trade_index"][place] != 0:
+        return True
+    slot = state["trade_cursor"] % TRADES
+    if state["trades"][slot]["trade_id"] != 0:
+        state["trade_horizon_ns"] = max(state["trade_horizon_ns"], state["trades"][slot]["venue_time_ns"])
+        _forget_trade(state, slot)
+        place = _trade_place(state, event["trade_id"], int(event["instrument"]), side)
+    trade = state["trades"][slot]
+    trade["trade_id"] = event["trade_id"]
+    trade["instrument"] = event["instrument"]
+    trade["side"] = side
+    trade["venue_time_ns"] = event["venue_time_ns"]
+    state["trade_index"][place] = slot + 1
+    state["trade_cursor"] += 1
+    return False
+
+
+@compiled
+def check_fill(state: State, event: Event) -> int:
+    """The reason to refuse a fill before anything is touched, or NONE."""
+    instrument = state["instruments"][event["instrument"]]
+    lots = event["quantity"]
+    value = instrument["terms"][InstrumentTerm.VALUE]
+    net = instrument["net"]
+    if lots >= QUANTITY_MAX or abs(net["quantity"]) + lots >= QUANTITY_MAX:
+        return Reason.OVERFLOW.value
+    if not notional_fits(2 * event["price"], abs(net["quantity"]) + lots, value) or abs(net["cost"]) >= MONEY_MAX // 2:
+        return Reason.OVERFLOW.value
+    if abs(event["fee"]) >= MONEY_MAX // 2 or event["trade_id"] <= 0:
+        return Reason.VALUE_OUT_OF_RANGE.value
+    # A trade older than the oldest one remembered may be a repeat: the venue is asked, nothing is assumed.
+    if 0 < event["venue_time_ns"] < state["trade_horizon_ns"]:
+        return Reason.TRADE_TOO_OLD.value
+    return Reason.NONE.value
+
+
+@compiled
+def _odd(state: State, event: Event, reason: int, actions: Records[Event]) -> None:
+    """Says that a report cannot be, and stops entries on its instrument until it is reconciled."""
+    action = notice(state, actions, EventKind.ANOMALY, int(event["instrument"]), int(event["strategy"]), reason)
+    action["order_id"] = event["order_id"]
+    action["price"] = event["kind"]
+    action["quantity"] = event["quantity"]
+    state["reasons"][reason] += 1
+    if event["instrument"] >= 0:
+        state["instruments"][event["instrument"]]["unreconciled"] = 1
+
+
+@compiled
+def _fit_reducing(state: State, strategy: int, index: int, actions: Records[Event]) -> None:
+    """Shrinks or cancels working reduce orders that have become larger than the position they reduce."""
+    own = state["positions"][strategy * INSTRUMENTS + index]
+    if own["reduce_lots"] == 0:
+        return
+    room = abs(own["quantity"])
+    side = -1 if own["quantity"] > 0 else 1
+    for place in range(state["open_count"]):
+        order = state["orders"][state["open_orders"][place]]
+        if order["instrument"] != index or order["strategy"] != strategy or not order["flags"] & OrderFlag.REDUCING:
+            continue
+        left = remaining(order)
+        most = room if order["side"] == side else 0
+        room -= min(left, most)
+        if left <= most or order["flags"] & OrderFlag.CANCEL_PENDING:
+            continue
+        if most > 0 and not order["flags"] & OrderFlag.REPLACE_PENDING and order["order_type"] != OrderType.MARKET:
+            order["flags"] |= OrderFlag.REPLACE_PENDING
+            order["replace_price"] = order["price"]
+            order["replace_quantity"] = order["filled"] + most
+            replace = emit_order(state, actions, EventKind.REPLACE, order, Reason.RISK_MANAGEMENT)
+            replace["quantity"] = order["replace_quantity"]
+        elif most == 0:
+            emit_order(state, actions, EventKind.CANCEL, order, Reason.RISK_MANAGEMENT)
+
+
+@compiled
+def _book_fill(state: State, event: Event, strategy: int, side: int, actions: Records[Event]) -> None:
+    """Moves positions and money for a fill, and what follows from the new position."""
+    index = int(event["instrument"])
+    instrument = state["instruments"][index]
+    lots = event["quantity"]
+    paid = lots * event["price"] * instrument["terms"][InstrumentTerm.VALUE]
+    if instrument["mark_half_ticks"] == 0:
+        instrument["mark_half_ticks"] = 2 * event["price"]
+    post_fill(state, index, strategy, side, lots, paid)
+    post_fee(state, index, strategy, event["fee"])
+    revalue(state, index)
+    state["equity"] = sum_equity(state)
+    watch_drawdown(state, actions)
+    if strategy >= 0:
+        _fit_reducing(state, strategy, index, actions)
+
+
+@compiled
+def _fill(state: State, event: Event, slot: int, actions: Records[Event]) -> None:
+    side = -1 if event["flags"] & Flag.SELL else 1
+    if _seen(state, event, side):
+        state["reasons"][Reason.DUPLICATE_TRADE] += 1
+        return
+    if slot < 0:
+        state["fills_unmatched"] += 1
+        if not event["flags"] & Flag.LIQUIDATED:
+            _odd(state, event, Reason.UNKNOWN_ORDER, actions)
+        _book_fill(state, event, int(event["strategy"]), side, actions)
+        return
+    order = state["orders"][slot]
+    if order["instrument"] != event["instrument"] or order["side"] != side:
+        _odd(state, event, Reason.IMPOSSIBLE_REPORT, actions)
+        _book_fill(state, event, int(order["strategy"]), side, actions)
+        return
+    full = order["filled"] + event["quantity"] >= order["quantity"]
+    report = Report.FULL_FILL.value if full else Report.PARTIAL_FILL.value
+    effect = EFFECT[order["status"], report]
+    if order["filled"] + event["quantity"] > order["quantity"] or effect == Effect.ANOMALY:
+        _odd(state, event, Reason.OVERFILL, actions)
+    order["status"] = next_status(order["status"], report, order["filled"])
+    order["filled"] += event["quantity"]
+    order["filled_cost"] += event["quantity"] * event["price"]
+    order["fee"] += event["fee"]
+    order["updated_ns"] = state["time_ns"]
+    if effect == Effect.FILL_AND_CLOSE:
+        close_order(state, slot)
+    elif effect == Effect.FILL:
+        left = order["working_lots"] - event["quantity"]
+        set_working(state, order, max(0, left))
+    _book_fill(state, event, int(order["strategy"]), side, actions)
+
+
+@compiled
+def _amend(state: State, order: Order, event: Event) -> None:
+    order["price"] = event["price"]
+    order["quantity"] = event["quantity"]
+    if event["venue_order_id"] != 0:
+        order["venue_order_id"] = event["venue_order_id"]
+    order["flags"] &= ~OrderFlag.REPLACE_PENDING & 0xFF
+    order["replace_price"] = 0
+    order["replace_quantity"] = 0
+    if order["filled"] >= order["quantity"]:
+        order["status"] = OrderStatus.FILLED
+        close_order(state, order["id"] % ORDERS)
+    else:
+        set_working(state, order, remaining(order))
+
+
+@compiled
+def _clear_pending(state: State, order: Order, report: int) -> None:
+    if report == Report.CANCEL_REJECTED:
+        order["flags"] &= ~OrderFlag.CANCEL_PENDING & 0xFF
+    else:
+        order["flags"] &= ~OrderFlag.REPLACE_PENDING & 0xFF
+        order["replace_price"] = 0
+        order["replace_quantity"] = 0
+        set_working(state, order, remaining(order))
+
+
+@compiled
+def _report_of(kind: int) -> int:
+    if kind == EventKind.ORDER_ACCEPTED:
+        return Report.ACCEPTED.value
+    if kind == EventKind.ORDER_REJECTED:
+        return Report.REJECTED.value
+    if kind == EventKind.ORDER_CANCELED:
+        return Report.CANCELED.value
+    if kind == EventKind.ORDER_EXPIRED:
+        return Report.EXPIRED.value
+    if kind == EventKind.ORDER_UNKNOWN:
+        return Report.UNKNOWN.value
+    if kind == EventKind.ORDER_NOT_FOUND:
+        return Report.NOT_FOUND.value
+    if kind == EventKind.ORDER_REPLACED:
+        return Report.REPLACED.value
+    if kind == EventKind.CANCEL_REJECTED:
+        return Report.CANCEL_REJECTED.value
+    return Report.REPLACE_REJECTED.value
+
+
+@compiled
+def _advance(state: State, event: Event, slot: int, actions: Records[Event]) -> None:
+    order = state["orders"][slot]
+    report = _report_of(event["kind"])
+    effect = EFFECT[order["status"], report]
+    if effect == Effect.ANOMALY:
+        _odd(state, event, Reason.IMPOSSIBLE_REPORT, actions)
+        return
+    order["status"] = next_status(order["status"], report, order["filled"])
+    if effect == Effect.NOTHING:
+        return
+    order["updated_ns"] = state["time_ns"]
+    if effect == Effect.CLOSE:
+        emergency = order["reason"] == Reason.EMERGENCY_EXIT
+        close_order(state, slot)
+        if state["flattening"] and not emergency:
+            continue_flatten(state, actions)
+    elif effect == Effect.AMEND:
+        _amend(state, order, event)
+    elif effect == Effect.CLEAR_PENDING:
+        _clear_pending(state, order, report)
+    elif report == Report.ACCEPTED:
+        order["venue_order_id"] = event["venue_order_id"]
+    else:
+        order["flags"] &= ~OrderFlag.CANCEL_PENDING & 0xFF
+
+
+@compiled
+def _adopt(state: State, event: Event, actions: Records[Event]) -> None:
+    """Enters an order found at the venue. It works already, so no rail can refuse it; it counts from now on."""
+    order_id = take_slot(state)
+    if order_id == 0:
+        _odd(state, event, Reason.ORDER_TABLE_FULL, actions)
+        return
+    side = -1 if event["flags"] & Flag.SELL else 1
+    order = new_order(state, order_id, int(event["instrument"]), int(event["strategy"]), side, event["quantity"])
+    order["venue_order_id"] = event["venue_order_id"]
+    order["tag"] = event["tag"]
+    order["price"] = event["price"]
+    order["status"] = OrderStatus.ACCEPTED
+    order["flags"] = event["flags"] & (Flag.POST_ONLY | Flag.REDUCE_ONLY) | OrderFlag.ADOPTED
+    set_working(state, order, event["quantity"])
+
+
+@compiled
+def apply_report(state: State, event: Event, actions: Records[Event]) -> None:
+    """Applies a report whose indices `apply` has checked."""
+    kind = event["kind"]
+    if kind == EventKind.ORDER_ADOPTED:
+        _adopt(state, event, actions)
+        return
+    slot = find_order(state, event["order_id"])
+    if kind == EventKind.FILL:
+        _fill(state, event, slot, actions)
+    elif slot < 0:
+        _odd(state, event, Reason.UNKNOWN_ORDER, actions)
+    else:
+        _advance(state, event, slot, actions)

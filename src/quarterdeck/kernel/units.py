@@ -1,0 +1,93 @@
+"""Compile units: the kernel in a few pieces of machine code that call each other by symbol.
+
+numba links a function's callees into it and optimises the whole again at every level, so one deep call tree costs its
+size times its depth. A unit is compiled once and called by name, like an object file; its code is kept on disk.
+The first import after a change compiles them, which is said on standard error. With the JIT off there are no units.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+import llvmlite.binding
+import numba
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic as _intrinsic
+
+from quarterdeck.kernel.compiled import JIT_ENABLED, code_folder, compiled
+from quarterdeck.kernel.layout import Records
+from quarterdeck.kernel.records import EVENT, STATE, Event, State
+
+__all__ = ["StateUnit", "events_at", "pointer", "record_address", "state_at", "state_unit", "unit"]
+
+_types = cast(Any, types)
+_carray = cast(Any, numba.carray)
+# `compiled` leaves out what returning an array needs.
+_with_arrays = cast(Any, numba.njit(cache=True))
+_built: Final[list[object]] = []  # compiled code lives as long as this list
+
+StateUnit = Callable[[State, Event, Records[Event]], None]
+
+
+@cast(Any, _intrinsic)
+def pointer(typing_context: Any, address: Any) -> Any:  # noqa: ARG001 - numba's protocol
+    """An integer as a C pointer."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+        return builder.inttoptr(arguments[0], cast(Any, cgutils).voidptr_t)
+
+    return _types.voidptr(_types.intp), generate
+
+
+@cast(Any, _intrinsic)
+def record_address(typing_context: Any, record: Any) -> Any:  # noqa: ARG001
+    """The address of a record as an integer."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+        return builder.ptrtoint(arguments[0], ir.IntType(64))
+
+    return _types.int64(record), generate
+
+
+@_with_arrays
+def state_at(address: int) -> State:
+    """The state at an address."""
+    return _carray(pointer(address), (1,), STATE)[0]
+
+
+@_with_arrays
+def events_at(address: int, count: int) -> Records[Event]:
+    """`count` events at an address."""
+    return _carray(pointer(address), (count,), EVENT)
+
+
+def unit(name: str, words: int, entry: Callable[..., int]) -> Any:
+    """Compiles `entry` (of `words` integer arguments) and enters it under a symbol; returns what calls it."""
+    signature = _types.int64(*([_types.int64] * words))
+    marker = code_folder() / f"{name}.compiled"
+    fresh = not marker.exists()
+    if fresh:
+        print(f"quarterdeck: compiling the {name} (once for this version) ...", file=sys.stderr, flush=True)
+    began = time.monotonic()
+    built = cast(Any, numba).cfunc(signature, cache=True)(entry)
+    if fresh:
+        print(f"quarterdeck: the {name} took {time.monotonic() - began:.1f} s", file=sys.stderr, flush=True)
+        marker.touch()
+    symbol = "quarterdeck_" + name.replace(" ", "_")
+    cast(Any, llvmlite.binding).add_symbol(symbol, built.address)
+    _built.append(built)
+    return _types.ExternalFunction(symbol, signature)
+
+
+def state_unit(name: str, function: StateUnit, entry: Callable[[int, int, int], int]) -> StateUnit:
+    """Makes a unit of a function of (state, event, actions). `entry` unpacks the addresses and calls it."""
+    if not JIT_ENABLED:
+        return function
+    call = unit(name, 3, entry)
+
+    def called(state: Any, event: Any, actions: Any) -> None:
+        call(record_address(state), record_address(event), actions.ctypes.data)
+
+    return compiled(called)

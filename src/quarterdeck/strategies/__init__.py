@@ -1,0 +1,1 @@
+"""Strategies: the contract that each keeps, and those that come with Quarterdeck."""
