@@ -166,3 +166,13 @@ def test_quality_is_plain_data_and_lines_for_people(tmp_path: Path) -> None:
     assert json.loads(json.dumps(quality.as_dict()))["rows_refused"] == 1
     assert any("refused negative_price x1, first at row 4" in line for line in quality.lines())
     assert quality.count("negative_price") == 1
+
+
+def test_names_that_differ_in_case_only_are_not_guessed(tmp_path: Path) -> None:
+    times = [START_MS + index for index in range(3)]
+    path = write(tmp_path / "x.jsonl", {"t": [7, 8, 9], "p": ["1.5"] * 3, "q": ["2"] * 3, "T": times, "m": [True] * 3})
+    with pytest.raises(DataError, match="has no column of times"):
+        load(path)
+    data = load(path, columns={"time": "T", "trade_id": "t"})
+    assert names(data.events, "trade_id") == [7, 8, 9]
+    assert names(data.events, "time_ns")[0] == START_MS * 1_000_000

@@ -46,9 +46,9 @@ def check(data: MarketData) -> None:
     ):
         some = events["kind"] == int(kind)
         for name in prices:
-            assert np.all((events[name][some] > 0) & (events[name][some] <= PRICE_MAX))
+            assert np.all((events[name][some] > 0) & (events[name][some] < PRICE_MAX))
         for name in quantities:
-            assert np.all((events[name][some] >= 0) & (events[name][some] <= QUANTITY_MAX))
+            assert np.all((events[name][some] >= 0) & (events[name][some] < QUANTITY_MAX))
     bar = events["kind"] == int(EventKind.BAR)
     for name in ("open", "close"):
         assert np.all(events["low"][bar] <= events[name][bar])

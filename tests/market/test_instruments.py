@@ -101,13 +101,13 @@ def test_significant_figures_ask_for_a_tick_that_is_a_power_of_ten() -> None:
         replace(SHARE, tick=Decimal("0.05"), significant_figures=5)
 
 
-@given(st.integers(1, PRICE_MAX))
+@given(st.integers(1, PRICE_MAX - 1))
 def test_ticks_go_to_a_price_and_back(ticks: int) -> None:
     assert SHARE.price_to_ticks(SHARE.ticks_to_price(ticks)) == ticks
     assert SHARE.price_to_ticks(str(SHARE.ticks_to_price(ticks))) == ticks
 
 
-@given(st.integers(-(2**42), 2**42))
+@given(st.integers(1 - 2**42, 2**42 - 1))
 def test_lots_go_to_a_quantity_and_back(lots: int) -> None:
     coin = replace(SHARE, lot=Decimal("0.00025"))
     assert coin.quantity_to_lots(coin.lots_to_quantity(lots)) == lots

@@ -1,4 +1,8 @@
+import hashlib
 import itertools
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -37,6 +41,17 @@ def test_equal_seeds_give_the_equal_stream_in_any_chunks(seed: int, sizes: list[
     parts = OrderFlow(terms, seed=seed)
     assert b"".join(parts.take(size).tobytes() for size in sizes) == whole.tobytes()
     assert OrderFlow(terms, seed=seed + 1).take(100).tobytes() != whole[:100].tobytes()
+
+
+def test_the_uncompiled_model_makes_the_same_stream() -> None:
+    program = (
+        "import hashlib; from quarterdeck.market import OrderFlow, OrderFlowTerms; "
+        "print(hashlib.sha256(OrderFlow(OrderFlowTerms(levels=4), seed=9).take(4000).tobytes()).hexdigest())"
+    )
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    events = OrderFlow(OrderFlowTerms(levels=4), seed=9).take(4000)
+    assert done.stdout.strip() == hashlib.sha256(events.tobytes()).hexdigest()
 
 
 def test_chunks_go_on_for_ever() -> None:

@@ -10,18 +10,25 @@ from typing import Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from quarterdeck.kernel.arithmetic import notional_fits
+from quarterdeck.kernel.bounds import amount_fits, capital_fits, equity_fits, fill_fits, funding_fits
 from quarterdeck.kernel.breaker import grade_metric
-from quarterdeck.kernel.compiled import JIT_ENABLED, compiled
+from quarterdeck.kernel.compiled import JIT_ENABLED, compiled, inlined
 from quarterdeck.kernel.emission import emit
-from quarterdeck.kernel.events import apply_account, apply_command, apply_session, keep_house
+from quarterdeck.kernel.events import (
+    apply_account,
+    apply_command,
+    apply_session,
+    check_rescaling,
+    house_calls,
+    keep_house,
+)
 from quarterdeck.kernel.layout import Records, allocate
 from quarterdeck.kernel.marks import apply_market, check_market
 from quarterdeck.kernel.records import (
     ACTIONS,
     EVENT,
     METRICS,
-    MONEY_MAX,
+    NO_LIMIT,
     PRICE_MAX,
     QUANTITY_MAX,
     STATE,
@@ -31,9 +38,9 @@ from quarterdeck.kernel.records import (
 )
 from quarterdeck.kernel.reports import apply_report, check_fill
 from quarterdeck.kernel.requests import apply_request
-from quarterdeck.kernel.settings import apply_setting, check_setting
+from quarterdeck.kernel.settings import apply_setting, check_change, check_setting
 from quarterdeck.kernel.units import events_at, record_address, state_at, state_unit, unit
-from quarterdeck.kernel.vocabulary import EventKind, InstrumentTerm, LedgerAccount, Metric, Reason
+from quarterdeck.kernel.vocabulary import EventKind, InstrumentTerm, LedgerAccount, Reason, SessionMode
 
 __all__ = ["apply", "apply_event", "digest", "new_actions", "new_events", "new_state"]
 
@@ -59,7 +66,7 @@ _KIND_NEEDS: Final = {
     EventKind.ORDER_EXPIRED: 0,
     EventKind.ORDER_UNKNOWN: 0,
     EventKind.ORDER_NOT_FOUND: 0,
-    EventKind.ORDER_REPLACED: _PRICED,
+    EventKind.ORDER_REPLACED: 0,
     EventKind.CANCEL_REJECTED: 0,
     EventKind.REPLACE_REJECTED: 0,
     EventKind.ORDER_ADOPTED: _INSTRUMENT | _STRATEGY | _PRICED,
@@ -99,9 +106,10 @@ def _needs() -> NDArray[np.int64]:
 
 
 _NEEDS: Final = _needs()
+_SECOND_NS: Final = 1_000_000_000
 
 
-@compiled
+@inlined
 def _indices_ok(state: State, event: Event, needs: int) -> bool:
     instrument, strategy = event["instrument"], event["strategy"]
     if needs & _INSTRUMENT and not 0 <= instrument < state["instruments_count"]:
@@ -120,41 +128,63 @@ def _indices_ok(state: State, event: Event, needs: int) -> bool:
 
 
 @compiled
+def _check_capital(state: State, event: Event, kind: int) -> int:
+    """The reason to refuse what moves capital into, out of or inside a purse, or NONE."""
+    if kind == EventKind.POSITION_ADOPTED:
+        lots = event["quantity"]
+        if lots == 0 or not 0 < event["price"] < PRICE_MAX:
+            return Reason.VALUE_OUT_OF_RANGE.value
+        if not -QUANTITY_MAX < lots < QUANTITY_MAX:
+            return Reason.OVERFLOW.value
+        index = int(event["instrument"])
+        terms = state["instruments"][index]["terms"]
+        cost = float(lots) * float(event["price"]) * float(terms[InstrumentTerm.VALUE])
+        account = state["accounts"][terms[InstrumentTerm.ACCOUNT]]
+        fits = fill_fits(state, index, int(event["strategy"]), event["price"], abs(lots))
+        if fits and capital_fits(state, account, 0) and equity_fits(state, account, cost, account["rate_ppb"]):
+            return Reason.NONE.value
+        return Reason.OVERFLOW.value
+    if kind == EventKind.FUNDING_PAYMENT:
+        fits = amount_fits(event["amount"])
+        fits = fits and funding_fits(state, int(event["instrument"]), float(event["amount"]))
+        return Reason.NONE.value if fits else Reason.OVERFLOW.value
+    if kind == EventKind.CHARGE and not LedgerAccount.FEES <= event["column"] <= LedgerAccount.BORROW:
+        return Reason.INDEX_OUT_OF_RANGE.value
+    if not capital_fits(state, state["accounts"][event["row"]], event["amount"]):
+        return Reason.OVERFLOW.value
+    return Reason.NONE.value
+
+
+@compiled
 def _check_rare(state: State, event: Event, kind: int) -> int:
     """The reason to refuse one of the rarer events, or NONE."""
     if kind == EventKind.CONFIGURE:
-        return check_setting(event)
+        reason = check_setting(event)
+        return reason if reason != Reason.NONE else check_change(state, event)
     if kind == EventKind.FILL:
         return check_fill(state, event)
-    if kind == EventKind.TRANSFER or kind == EventKind.CHARGE:
-        account = state["accounts"][event["row"]]
-        if abs(event["amount"]) >= MONEY_MAX // 4 or abs(account["postings"][LedgerAccount.CASH]) >= MONEY_MAX // 4:
-            return Reason.OVERFLOW.value
-        if kind == EventKind.CHARGE and not LedgerAccount.FEES <= event["column"] <= LedgerAccount.BORROW:
-            return Reason.INDEX_OUT_OF_RANGE.value
-    elif kind == EventKind.FUNDING_PAYMENT and abs(event["amount"]) >= MONEY_MAX // 4:
-        return Reason.OVERFLOW.value
-    elif kind == EventKind.POSITION_ADOPTED:
-        value = state["instruments"][event["instrument"]]["terms"][InstrumentTerm.VALUE]
-        if event["quantity"] == 0 or not 0 < event["price"] < PRICE_MAX:
+    if kind == EventKind.ORDER_REPLACED:
+        # A stop without a limit has no price of its own.
+        if not (0 <= event["price"] < PRICE_MAX and 0 < event["quantity"] < QUANTITY_MAX):
             return Reason.VALUE_OUT_OF_RANGE.value
-        if abs(event["quantity"]) >= QUANTITY_MAX or not notional_fits(2 * event["price"], event["quantity"], value):
-            return Reason.OVERFLOW.value
+    elif kind == EventKind.POSITION_ADOPTED or EventKind.TRANSFER <= kind <= EventKind.CHARGE:
+        return _check_capital(state, event, kind)
     elif kind == EventKind.SPLIT or kind == EventKind.TICK_SIZE_CHANGE:
-        if not (0 < event["numerator"] < 2**20 and 0 < event["denominator"] < 2**20):
+        return check_rescaling(state, event)
+    elif kind == EventKind.CURRENCY_RATE:
+        if not 0 < event["rate"] < 2**50:
             return Reason.VALUE_OUT_OF_RANGE.value
-        if kind == EventKind.TICK_SIZE_CHANGE and not 0 < event["aux"] < 2**50:
+        if not equity_fits(state, state["accounts"][event["row"]], 0.0, event["rate"]):
+            return Reason.OVERFLOW.value
+    elif kind == EventKind.SESSION_START:
+        if not state["epoch"] < event["epoch"] < 2**22 or not 0 <= event["value"] <= SessionMode.LIVE:
             return Reason.VALUE_OUT_OF_RANGE.value
-    elif kind == EventKind.CURRENCY_RATE and not 0 < event["rate"] < 2**50:
-        return Reason.VALUE_OUT_OF_RANGE.value
-    elif kind == EventKind.SESSION_START and not state["epoch"] < event["epoch"] < 2**22:
-        return Reason.VALUE_OUT_OF_RANGE.value
     elif kind == EventKind.METRIC and not 0 <= event["metric"] < METRICS:
         return Reason.INDEX_OUT_OF_RANGE.value
     return Reason.NONE.value
 
 
-@compiled
+@inlined
 def _check(state: State, event: Event, kind: int) -> int:
     """The reason to refuse the event, or NONE. Nothing is touched before this has passed."""
     needs = _NEEDS[kind]
@@ -162,12 +192,14 @@ def _check(state: State, event: Event, kind: int) -> int:
         return Reason.UNKNOWN_KIND.value
     if event["time_ns"] < state["time_ns"]:
         return Reason.TIME_BACKWARDS.value
+    if event["time_ns"] >= NO_LIMIT:
+        return Reason.VALUE_OUT_OF_RANGE.value
     if not _indices_ok(state, event, needs):
         return Reason.INDEX_OUT_OF_RANGE.value
     if needs & _PRICED and not (0 < event["price"] < PRICE_MAX and 0 < event["quantity"] < QUANTITY_MAX):
         return Reason.VALUE_OUT_OF_RANGE.value
     if kind <= EventKind.FUNDING:
-        return check_market(state["instruments"][event["instrument"]], event)
+        return check_market(state, state["instruments"][event["instrument"]], event)
     return _check_rare(state, event, kind)
 
 
@@ -228,7 +260,7 @@ _rare: Final = state_unit("commands and account", _apply_rare, _rare_entry)
 _house: Final = state_unit("timers and breaker", _keep_house, _house_entry)
 
 
-@compiled
+@inlined
 def _apply_event(state: State, event: Event, actions: Records[Event]) -> int:
     kind = int(event["kind"])
     state["emitted"] = 0
@@ -241,7 +273,9 @@ def _apply_event(state: State, event: Event, actions: Records[Event]) -> int:
         state["time_ns"] = now
         state["kinds"][kind] += 1
         if now >= state["housekeeping_ns"] and state["session"]:
-            _house(state, event, actions)
+            state["housekeeping_ns"] = now - now % _SECOND_NS + _SECOND_NS
+            if house_calls(state):
+                _house(state, event, actions)
         if kind <= EventKind.FUNDING:
             apply_market(state, event, actions)
         elif kind <= EventKind.REPLACE_REQUEST:

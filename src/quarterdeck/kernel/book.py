@@ -150,31 +150,22 @@ def _split(side: BookSide, place: int) -> None:
 
 
 @compiled
-def _make_room(side: BookSide, key: int) -> int:
-    """Sees to it that the block of `key` can take one more. Returns how many levels were given up for it (0 or 1)."""
-    dropped = 0
+def _make_room(side: BookSide, key: int) -> None:
+    """Sees to it that the block of `key` can take one more; a full side gives up its farthest level."""
     if side["count"] == BOOK_LEVELS:
         _remove(side, 0, side["order"][0] * BLOCK_LEVELS)
-        dropped = 1
     if side["blocks"] == 0:
         side["blocks"] = 1
         side["sizes"][side["order"][0]] = 0
-        return dropped
-    if side["sizes"][side["order"][_find_block(side, key)]] == BLOCK_LEVELS:
+    elif side["sizes"][side["order"][_find_block(side, key)]] == BLOCK_LEVELS:
         if side["blocks"] == BOOK_BLOCKS:
             _merge_blocks(side)
         _split(side, _find_block(side, key))
-    return dropped
 
 
 @compiled
-def _insert(side: BookSide, key: int, size: int) -> int:
-    """Puts a level in that is not there. Returns how many found no room."""
-    if side["count"] == BOOK_LEVELS and key < side["keys"][side["order"][0] * BLOCK_LEVELS]:
-        return 1
-    dropped = _make_room(side, key)
-    place = _find_block(side, key)
-    entry = _find_entry(side, place, key)
+def _insert(side: BookSide, place: int, entry: int, key: int, size: int) -> None:
+    """Puts a level before `entry` of a block that has room."""
     block = side["order"][place]
     end = block * BLOCK_LEVELS + side["sizes"][block]
     keys = side["keys"]
@@ -188,7 +179,6 @@ def _insert(side: BookSide, key: int, size: int) -> int:
     side["count"] += 1
     if entry == end:
         side["tops"][place] = key
-    return dropped
 
 
 @compiled
@@ -197,16 +187,29 @@ def set_level(side: BookSide, key: int, lots: int) -> int:
 
     A full side gives up the level farthest from the best, which may be the new one.
     """
-    if side["blocks"] > 0:
+    if side["blocks"] == 0:
+        if lots == 0:
+            return 0
+        _make_room(side, key)
+    place = _find_block(side, key)
+    entry = _find_entry(side, place, key)
+    if _holds(side, place, entry, key):
+        if lots > 0:
+            side["lots"][entry] = lots
+        else:
+            _remove(side, place, entry)
+        return 0
+    if lots == 0:
+        return 0
+    full = side["count"] == BOOK_LEVELS
+    if full and place == 0 and entry == side["order"][0] * BLOCK_LEVELS:
+        return 1
+    if full or side["sizes"][side["order"][place]] == BLOCK_LEVELS:
+        _make_room(side, key)
         place = _find_block(side, key)
         entry = _find_entry(side, place, key)
-        if _holds(side, place, entry, key):
-            if lots > 0:
-                side["lots"][entry] = lots
-            else:
-                _remove(side, place, entry)
-            return 0
-    return _insert(side, key, lots) if lots > 0 else 0
+    _insert(side, place, entry, key, lots)
+    return int(full)
 
 
 @compiled

@@ -17,7 +17,7 @@ from quarterdeck.kernel.arithmetic import mul_div_floor, ppm_of
 from quarterdeck.kernel.commands import cancel_scope
 from quarterdeck.kernel.compiled import compiled
 from quarterdeck.kernel.emission import emit, notice
-from quarterdeck.kernel.layout import Records
+from quarterdeck.kernel.layout import Records, word
 from quarterdeck.kernel.records import METRICS, NO_LIMIT, Event, State
 from quarterdeck.kernel.vocabulary import (
     BreakerStage,
@@ -48,7 +48,14 @@ __all__ = [
 ]
 
 # Causes: the columns of the stage table.
-TRIP, GRADE_KILL, GRADE_RAISED, GRADE_CLEAR, TIMER, KILL_COMMAND, RESUME_COMMAND = range(7)
+TRIP, GRADE_KILL, GRADE_RAISED, GRADE_CLEAR, TIMER, KILL_COMMAND, RESUME_COMMAND = (word(cause) for cause in range(7))
+_NOBODY = word(-1)
+_ALL = word(-1)
+_KILLED = word(Reason.KILLED)
+_NO_REASON = word(Reason.NONE)
+_DRAWDOWN = word(Reason.EQUITY_DRAWDOWN)
+_RISK = word(Reason.RISK_MANAGEMENT)
+_DAILY_DRAWDOWN = word(Metric.DAILY_DRAWDOWN)
 CAUSES: Final = ("TRIP", "GRADE_KILL", "GRADE_RAISED", "GRADE_CLEAR", "TIMER", "KILL_COMMAND", "RESUME_COMMAND")
 
 _N, _D, _K, _C = BreakerStage.NORMAL, BreakerStage.REDUCED, BreakerStage.KILLED, BreakerStage.COOLDOWN
@@ -104,7 +111,7 @@ def _enter(state: State, actions: Records[Event], stage: int, reason: int, perso
     breaker["stage_ns"] = state["time_ns"]
     breaker["multiplier_ppm"] = _multiplier(state, stage)
     state["equity_high"] = -NO_LIMIT  # the thresholds change with the stage
-    action = notice(state, actions, EventKind.BREAKER_CHANGE, -1, -1, reason)
+    action = notice(state, actions, EventKind.BREAKER_CHANGE, _ALL, _ALL, reason)
     action["person"] = person
     action["price"] = before
     action["quantity"] = stage
@@ -114,7 +121,7 @@ def _enter(state: State, actions: Records[Event], stage: int, reason: int, perso
         breaker["killed_ns"] = state["time_ns"]
         breaker["recovery_peak"] = state["equity"]
         breaker["cooldown_ns"] = state["time_ns"] + breaker["terms"][BreakerTerm.COOLDOWN_NS]
-        cancel_scope(state, actions, -1, -1, False, Reason.KILLED)
+        cancel_scope(state, actions, _ALL, _ALL, False, _KILLED)
     elif stage == BreakerStage.RECOVERY_1 and before < BreakerStage.RECOVERY_1:
         breaker["peak"] = state["equity"]
 
@@ -136,7 +143,7 @@ def step_breaker(state: State, actions: Records[Event], cause: int, reason: int,
 @compiled
 def resume_breaker(state: State, actions: Records[Event], person: int) -> None:
     """A person lets a KILLED desk into recovery. A running cooldown is not cut short."""
-    step_breaker(state, actions, RESUME_COMMAND, Reason.NONE, person)
+    step_breaker(state, actions, RESUME_COMMAND, _NO_REASON, person)
 
 
 @compiled
@@ -153,12 +160,12 @@ def watch_drawdown(state: State, actions: Records[Event]) -> None:
     breaker["recovery_peak"] = max(breaker["recovery_peak"], equity)
     breaker["peak"] = max(breaker["peak"], equity)
     if breaker["peak"] > 0 and equity <= _trip_level(state):
-        step_breaker(state, actions, TRIP, Reason.EQUITY_DRAWDOWN, -1)
+        step_breaker(state, actions, TRIP, _DRAWDOWN, _NOBODY)
     grade = breaker["grades"][Metric.DAILY_DRAWDOWN]
     if grade["level"] == MetricLevel.NORMAL and state["equity_day"] > 0 and equity <= _day_level(state):
         loss = state["equity_day"] - equity
         share = mul_div_floor(loss, 1_000_000, state["equity_day"])
-        grade_metric(state, actions, Metric.DAILY_DRAWDOWN, share)
+        grade_metric(state, actions, _DAILY_DRAWDOWN, share)
     state["equity_high"] = min(state["equity_peak"], breaker["peak"])
     if breaker["stage"] == BreakerStage.COOLDOWN:
         state["equity_high"] = min(state["equity_high"], breaker["recovery_peak"])
@@ -218,7 +225,7 @@ def grade_metric(state: State, actions: Records[Event], metric: int, value_ppm: 
     grade["level_ns"] = state["time_ns"]
     if level > before:
         grade["cooldown_ns"] = state["time_ns"] + grade["terms"][MetricTerm.COOLDOWN_NS]
-        action = notice(state, actions, EventKind.METRIC_CHANGE, -1, -1, Reason.RISK_MANAGEMENT)
+        action = notice(state, actions, EventKind.METRIC_CHANGE, _ALL, _ALL, _RISK)
     else:
         action = emit(state, actions, EventKind.METRIC_CHANGE)
     action["price"] = metric
@@ -226,30 +233,33 @@ def grade_metric(state: State, actions: Records[Event], metric: int, value_ppm: 
     action["order_id"] = value_ppm
     if before == MetricLevel.NORMAL:
         grade["trips_day"] += 1
+        state["breaker"]["raised"] += 1
+    elif level == MetricLevel.NORMAL:
+        state["breaker"]["raised"] -= 1
     if level == MetricLevel.KILLED:
-        step_breaker(state, actions, GRADE_KILL, Reason.RISK_MANAGEMENT, -1)
+        step_breaker(state, actions, GRADE_KILL, _RISK, _NOBODY)
     elif level == MetricLevel.CRITICAL:
-        step_breaker(state, actions, GRADE_RAISED, Reason.RISK_MANAGEMENT, -1)
+        step_breaker(state, actions, GRADE_RAISED, _RISK, _NOBODY)
     elif _highest_level(state) < MetricLevel.CRITICAL:
-        step_breaker(state, actions, GRADE_CLEAR, Reason.NONE, -1)
+        step_breaker(state, actions, GRADE_CLEAR, _NO_REASON, _NOBODY)
 
 
 @compiled
 def watch_timers(state: State, actions: Records[Event]) -> None:
     """Lets time act: escalation of metrics, the end of the cooldown, the dwell of each recovery stage."""
     breaker = state["breaker"]
-    for metric in range(METRICS):
+    for metric in range(METRICS if breaker["raised"] else 0):
         value = breaker["grades"][metric]["value_ppm"]
         if metric == Metric.DAILY_DRAWDOWN and state["equity_day"] > 0:
             value = mul_div_floor(max(0, state["equity_day"] - state["equity"]), 1_000_000, state["equity_day"])
-        if value != breaker["grades"][metric]["value_ppm"] or breaker["grades"][metric]["level"] > MetricLevel.NORMAL:
+        if breaker["grades"][metric]["level"] > MetricLevel.NORMAL:
             grade_metric(state, actions, metric, value)
     now = state["time_ns"]
     if breaker["stage"] == BreakerStage.COOLDOWN:
         fall = breaker["recovery_peak"] - state["equity"]
         allowed = ppm_of(max(0, breaker["recovery_peak"]), breaker["terms"][BreakerTerm.DRAWDOWN_RECOVERY_PPM])
         if now >= breaker["cooldown_ns"] and fall <= allowed and _highest_level(state) < MetricLevel.KILLED:
-            step_breaker(state, actions, TIMER, Reason.NONE, -1)
+            step_breaker(state, actions, TIMER, _NO_REASON, _NOBODY)
     elif breaker["stage"] >= BreakerStage.RECOVERY_1:
         if now - breaker["stage_ns"] >= breaker["terms"][BreakerTerm.DWELL_NS]:
-            step_breaker(state, actions, TIMER, Reason.NONE, -1)
+            step_breaker(state, actions, TIMER, _NO_REASON, _NOBODY)

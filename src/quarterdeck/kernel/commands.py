@@ -6,17 +6,27 @@ FLATTEN also closes positions. LOCK stops every order, even reducing ones, until
 
 from quarterdeck.kernel.compiled import compiled
 from quarterdeck.kernel.emission import emit, emit_order
-from quarterdeck.kernel.layout import Records
+from quarterdeck.kernel.layout import Records, word
 from quarterdeck.kernel.orders import new_order, set_working, take_slot
-from quarterdeck.kernel.records import INSTRUMENTS, Event, State
+from quarterdeck.kernel.records import INSTRUMENTS, Event, Order, State
 from quarterdeck.kernel.vocabulary import EventKind, OrderFlag, OrderType, Reason, TimeInForce
 
 __all__ = ["begin_flatten", "cancel_scope", "continue_flatten", "in_scope", "pause_scope", "paused"]
+
+_EMERGENCY = word(Reason.EMERGENCY_EXIT)
 
 
 @compiled
 def in_scope(wanted: int, index: int) -> bool:
     return wanted < 0 or wanted == index
+
+
+@compiled
+def _closes(state: State, order: Order) -> bool:
+    """Whether this is the closing order of a flatten: to cancel it would keep the position open."""
+    own = state["positions"][order["strategy"] * INSTRUMENTS + order["instrument"]]
+    reducing = order["flags"] & OrderFlag.REDUCING and order["order_type"] == OrderType.MARKET
+    return own["flattening"] != 0 and reducing != 0 and order["reason"] == Reason.EMERGENCY_EXIT
 
 
 @compiled
@@ -33,6 +43,8 @@ def cancel_scope(
         if not in_scope(strategy, int(order["strategy"])) or not in_scope(instrument, int(order["instrument"])):
             continue
         if order["flags"] & OrderFlag.CANCEL_PENDING or (order["flags"] & guard == guard and not protective):
+            continue
+        if reason != Reason.EMERGENCY_LOCK and _closes(state, order):
             continue
         emit_order(state, actions, EventKind.CANCEL, order, reason)
 
@@ -68,10 +80,12 @@ def begin_flatten(state: State, actions: Records[Event], strategy: int, instrume
     for owner in range(state["strategies_count"]):
         for index in range(state["instruments_count"]):
             own = state["positions"][owner * INSTRUMENTS + index]
-            if in_scope(strategy, owner) and in_scope(instrument, index) and own["quantity"] != 0:
+            # An order at work may still be filled before its cancel arrives.
+            at_stake = own["quantity"] != 0 or own["buy_lots"] > 0 or own["sell_lots"] > 0
+            if in_scope(strategy, owner) and in_scope(instrument, index) and at_stake:
                 own["flattening"] = 1 + max(0, person)
                 state["flattening"] = 1
-    cancel_scope(state, actions, strategy, instrument, True, Reason.EMERGENCY_EXIT)
+    cancel_scope(state, actions, strategy, instrument, True, _EMERGENCY)
 
 
 @compiled
@@ -88,7 +102,7 @@ def _close_position(state: State, actions: Records[Event], strategy: int, index:
     order["time_in_force"] = TimeInForce.IOC
     order["flags"] = OrderFlag.REDUCE_ONLY | OrderFlag.REDUCING
     set_working(state, order, order["quantity"])
-    emit_order(state, actions, EventKind.SUBMIT, order, Reason.EMERGENCY_EXIT)
+    emit_order(state, actions, EventKind.SUBMIT, order, _EMERGENCY)
 
 
 @compiled
@@ -108,6 +122,9 @@ def continue_flatten(state: State, actions: Records[Event]) -> None:
                 own["flattening"] = 0
                 continue
             left = 1
-            if own["buy_lots"] == 0 and own["sell_lots"] == 0 and not state["breaker"]["locked"]:
+            if own["buy_lots"] != 0 or own["sell_lots"] != 0:
+                # A cancel that did not take is tried again; so is whatever was sent since.
+                cancel_scope(state, actions, strategy, index, True, _EMERGENCY)
+            elif not state["breaker"]["locked"]:
                 _close_position(state, actions, strategy, index)
     state["flattening"] = left

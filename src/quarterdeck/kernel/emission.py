@@ -2,13 +2,15 @@
 
 from quarterdeck.kernel.arithmetic import ppm_of
 from quarterdeck.kernel.compiled import compiled
-from quarterdeck.kernel.layout import Records
+from quarterdeck.kernel.layout import Records, word
 from quarterdeck.kernel.records import Event, Order, State
-from quarterdeck.kernel.vocabulary import DeskLimit, EventKind, Flag, OrderFlag
+from quarterdeck.kernel.vocabulary import DeskLimit, EventKind, Flag, InstrumentTerm, OrderFlag
+from quarterdeck.kernel.windows import window_add
 
 __all__ = ["blank", "emit", "emit_order", "notice", "warn"]
 
 _ORDER_BITS = Flag.POST_ONLY | Flag.REDUCE_ONLY | Flag.PROTECTIVE
+_ALL = word(-1)
 
 
 @compiled
@@ -41,7 +43,7 @@ def emit(state: State, actions: Records[Event], kind: int) -> Event:
 
 @compiled
 def emit_order(state: State, actions: Records[Event], kind: int, order: Order, reason: int) -> Event:
-    """An action about an order: SUBMIT, CANCEL, REPLACE carry the order's own terms."""
+    """An action about an order: SUBMIT, CANCEL, REPLACE carry the order's own terms and count as messages."""
     action = emit(state, actions, kind)
     action["instrument"] = order["instrument"]
     action["strategy"] = order["strategy"]
@@ -60,6 +62,9 @@ def emit_order(state: State, actions: Records[Event], kind: int, order: Order, r
     if kind == EventKind.CANCEL:
         order["flags"] |= OrderFlag.CANCEL_PENDING
         action["tag"] = order["venue_order_id"]
+    if kind <= EventKind.REPLACE:
+        venue = state["instruments"][order["instrument"]]["terms"][InstrumentTerm.VENUE]
+        window_add(state["venues"][venue]["messages"], state["time_ns"])
     return action
 
 
@@ -82,9 +87,9 @@ def warn(state: State, actions: Records[Event], warned: int, scope: int, reason:
     """
     bit = 1 << reason
     share = state["limits"][DeskLimit.WARNING_PPM]
-    near = use >= ppm_of(limit, share)
+    near = 0 < use >= limit - ppm_of(limit, max(0, 1_000_000 - share))
     if near and not warned & bit:
-        action = notice(state, actions, EventKind.WARNING, scope, -1, reason)
+        action = notice(state, actions, EventKind.WARNING, scope, _ALL, reason)
         action["price"] = use
         action["quantity"] = limit
         return warned | bit

@@ -1,5 +1,7 @@
 """What the venue says of the account, what a person commands, and what time does."""
 
+from quarterdeck.kernel.arithmetic import mul_div_floor, ppm_of
+from quarterdeck.kernel.bounds import rescaling_fits
 from quarterdeck.kernel.breaker import (
     KILL_COMMAND,
     grade_metric,
@@ -9,13 +11,13 @@ from quarterdeck.kernel.breaker import (
     watch_timers,
 )
 from quarterdeck.kernel.commands import begin_flatten, cancel_scope, continue_flatten, pause_scope
-from quarterdeck.kernel.compiled import compiled
-from quarterdeck.kernel.emission import emit, notice, warn
+from quarterdeck.kernel.compiled import compiled, inlined
+from quarterdeck.kernel.emission import notice, warn
 from quarterdeck.kernel.exposure import maintenance_margin, notional_of
-from quarterdeck.kernel.arithmetic import mul_div_floor, ppm_of
-from quarterdeck.kernel.layout import Records
+from quarterdeck.kernel.layout import Records, word
 from quarterdeck.kernel.ledger import account_equity, move_position, post, post_funding, revalue, sum_equity
-from quarterdeck.kernel.records import INSTRUMENTS, METRICS, NO_LIMIT, Event, Position, State
+from quarterdeck.kernel.orders import set_working
+from quarterdeck.kernel.records import INSTRUMENTS, METRICS, NO_LIMIT, PRICE_MAX, Event, Position, State
 from quarterdeck.kernel.vocabulary import (
     BreakerStage,
     DeskLimit,
@@ -25,13 +27,23 @@ from quarterdeck.kernel.vocabulary import (
     InstrumentTerm,
     LedgerAccount,
     Metric,
+    MetricLevel,
+    MetricTerm,
     Reason,
     VenueLimit,
 )
-from quarterdeck.kernel.windows import window_add, window_total
+from quarterdeck.kernel.windows import window_add, window_clear, window_total
 
-__all__ = ["apply_account", "apply_command", "apply_session", "keep_house"]
+__all__ = ["apply_account", "apply_command", "apply_session", "check_rescaling", "house_calls", "keep_house"]
 
+_ALL = word(-1)
+_KILLED = word(Reason.KILLED)
+_LOCKED = word(Reason.EMERGENCY_LOCK)
+_LIQUIDATED = word(Reason.LIQUIDATED)
+_RISK = word(Reason.RISK_MANAGEMENT)
+_VENUE_BREAKER = word(Reason.VENUE_BREAKER_OPEN)
+_API_ERRORS = word(Metric.API_ERRORS)
+_POSITION_SIZE = word(Metric.POSITION_SIZE)
 _SECOND_NS = 1_000_000_000
 _DAY_NS = 86_400 * _SECOND_NS
 
@@ -78,27 +90,74 @@ def _scale(value: int, numerator: int, denominator: int) -> int:
 
 
 @compiled
-def _split(state: State, event: Event) -> None:
-    """New shares for old at unchanged cost. Fractions of a lot are dropped by each holder, as brokers pay them in cash."""
+def check_rescaling(state: State, event: Event) -> int:
+    """The reason to refuse a split or a tick size change, or NONE."""
+    new, old, index = event["numerator"], event["denominator"], int(event["instrument"])
+    if not (0 < new < 2**20 and 0 < old < 2**20):
+        return Reason.VALUE_OUT_OF_RANGE.value
+    if event["kind"] == EventKind.SPLIT:
+        value = state["instruments"][index]["terms"][InstrumentTerm.VALUE]
+        fits = rescaling_fits(state, index, float(new) / float(old), float(old) / float(new), value)
+    elif 0 < event["aux"] < 2**50:
+        fits = rescaling_fits(state, index, 1.0, float(new) / float(old), event["aux"])
+    else:
+        return Reason.VALUE_OUT_OF_RANGE.value
+    return Reason.NONE.value if fits else Reason.OVERFLOW.value
+
+
+@compiled
+def _split_position(position: Position, quantity: int) -> int:
+    """Gives a holder the new shares; returns what is realised where not even one is left."""
+    position["quantity"] = quantity
+    if quantity != 0:
+        return 0
+    lost = position["cost"]
+    position["cost"] = 0
+    position["realised"] -= lost
+    return -lost
+
+
+@compiled
+def _split(state: State, event: Event, actions: Records[Event]) -> None:
+    """New shares for old at unchanged cost. Fractions of a lot are dropped by each holder, as brokers pay them in cash.
+
+    Orders are called back: their prices and lots were meant for the old shares.
+    """
     index = int(event["instrument"])
     instrument = state["instruments"][index]
+    net = instrument["net"]
     new, old = event["numerator"], event["denominator"]
     total = 0
+    unowned = net["quantity"]
     for strategy in range(state["strategies_count"]):
         own = state["positions"][strategy * INSTRUMENTS + index]
-        own["quantity"] = _scale(own["quantity"], new, old)
+        unowned -= own["quantity"]
+        realised = _split_position(own, _scale(own["quantity"], new, old))
+        state["strategies"][strategy]["realised_day"] += realised
         total += own["quantity"]
-    instrument["net"]["quantity"] = total
+    cost_before = net["cost"]
+    realised = _split_position(net, total + _scale(unowned, new, old))
+    account = state["accounts"][instrument["terms"][InstrumentTerm.ACCOUNT]]
+    post(account, LedgerAccount.CASH, LedgerAccount.REALISED, realised)
+    if instrument["terms"][InstrumentTerm.KIND] != InstrumentKind.PERPETUAL:
+        post(account, LedgerAccount.INVENTORY, LedgerAccount.CASH, net["cost"] - cost_before)
     _scale_prices(state, index, old, new)
     revalue(state, index)
+    cancel_scope(state, actions, _ALL, index, True, _RISK)
+
+
+@compiled
+def _scale_price(price: int, numerator: int, denominator: int) -> int:
+    """A price that is one stays one, inside the kernel's range."""
+    return min(PRICE_MAX - 1, max(1, _scale(price, numerator, denominator))) if price > 0 else 0
 
 
 @compiled
 def _scale_prices(state: State, index: int, numerator: int, denominator: int) -> None:
     instrument = state["instruments"][index]
-    instrument["bid"] = _scale(instrument["bid"], numerator, denominator)
-    instrument["ask"] = _scale(instrument["ask"], numerator, denominator)
-    instrument["last"] = _scale(instrument["last"], numerator, denominator)
+    instrument["bid"] = _scale_price(instrument["bid"], numerator, denominator)
+    instrument["ask"] = _scale_price(instrument["ask"], numerator, denominator)
+    instrument["last"] = _scale_price(instrument["last"], numerator, denominator)
     instrument["mark_half_ticks"] = _scale(instrument["mark_half_ticks"], numerator, denominator)
     instrument["collar_price"] = _scale(instrument["collar_price"], numerator, denominator)
 
@@ -112,8 +171,12 @@ def _tick_size_change(state: State, event: Event) -> None:
     for place in range(state["open_count"]):
         order = state["orders"][state["open_orders"][place]]
         if order["instrument"] == index:
-            order["price"] = _scale(order["price"], event["numerator"], event["denominator"])
-            order["trigger_price"] = _scale(order["trigger_price"], event["numerator"], event["denominator"])
+            lots = order["working_lots"]
+            set_working(state, order, 0)  # stops count at their trigger
+            order["price"] = _scale_price(order["price"], event["numerator"], event["denominator"])
+            order["trigger_price"] = _scale_price(order["trigger_price"], event["numerator"], event["denominator"])
+            order["replace_price"] = _scale_price(order["replace_price"], event["numerator"], event["denominator"])
+            set_working(state, order, lots)
     revalue(state, index)
 
 
@@ -128,16 +191,19 @@ def _venue_result(state: State, event: Event, actions: Records[Event]) -> None:
         window_add(venue["errors"], now)
     results = window_total(venue["results"], now)
     errors = window_total(venue["errors"], now)
-    if venue["error_open"] >= 2:
+    if venue["error_open"] == 3:
         venue["error_open"] = 1 if failed else 0
         venue["error_until_ns"] = now + venue["limits"][VenueLimit.ERROR_COOLDOWN_NS]
+        if not failed:  # the errors that opened it are past, or the next answer would open it again
+            window_clear(venue["results"])
+            window_clear(venue["errors"])
     elif venue["error_open"] == 0 and results >= max(1, venue["limits"][VenueLimit.ERROR_SAMPLES_MIN]):
-        if errors * 1_000_000 >= results * venue["limits"][VenueLimit.ERROR_RATE_PPM]:
+        if errors * 1_000_000 // results >= venue["limits"][VenueLimit.ERROR_RATE_PPM]:
             venue["error_open"] = 1
             venue["error_until_ns"] = now + venue["limits"][VenueLimit.ERROR_COOLDOWN_NS]
-            notice(state, actions, EventKind.ANOMALY, -1, -1, Reason.VENUE_BREAKER_OPEN)
+            notice(state, actions, EventKind.ANOMALY, _ALL, _ALL, _VENUE_BREAKER)
     if results >= max(1, venue["limits"][VenueLimit.ERROR_SAMPLES_MIN]):
-        grade_metric(state, actions, Metric.API_ERRORS, errors * 1_000_000 // results)
+        grade_metric(state, actions, _API_ERRORS, errors * 1_000_000 // results)
 
 
 @compiled
@@ -161,7 +227,7 @@ def apply_account(state: State, event: Event, actions: Records[Event]) -> None:
     elif kind == EventKind.CHARGE:
         post(state["accounts"][event["row"]], event["column"], LedgerAccount.CASH, event["amount"])
     elif kind == EventKind.SPLIT:
-        _split(state, event)
+        _split(state, event, actions)
     elif kind == EventKind.TICK_SIZE_CHANGE:
         _tick_size_change(state, event)
     elif kind == EventKind.DELISTING:
@@ -189,16 +255,16 @@ def apply_command(state: State, event: Event, actions: Records[Event]) -> None:
             resume_breaker(state, actions, person)
     elif kind == EventKind.KILL:
         if whole_desk:
-            step_breaker(state, actions, KILL_COMMAND, Reason.KILLED, person)
+            step_breaker(state, actions, KILL_COMMAND, _KILLED, person)
         else:
             pause_scope(state, strategy, instrument, 1)
-        cancel_scope(state, actions, strategy, instrument, protective, Reason.KILLED)
+        cancel_scope(state, actions, strategy, instrument, protective, _KILLED)
     elif kind == EventKind.FLATTEN:
         begin_flatten(state, actions, strategy, instrument, person)
         continue_flatten(state, actions)
     elif kind == EventKind.LOCK:
         state["breaker"]["locked"] = 1
-        cancel_scope(state, actions, -1, -1, False, Reason.EMERGENCY_LOCK)
+        cancel_scope(state, actions, _ALL, _ALL, False, _LOCKED)
     elif kind == EventKind.UNLOCK:
         state["breaker"]["locked"] = 0
     elif kind == EventKind.THROTTLE_RESET:
@@ -253,13 +319,15 @@ def _grade_largest_position(state: State, actions: Records[Event]) -> None:
     equity = state["equity"]
     if equity <= 0:
         return
+    grade = state["breaker"]["grades"][Metric.POSITION_SIZE]
     largest = 0
     for index in range(state["instruments_count"]):
         instrument = state["instruments"][index]
         lots = abs(instrument["net"]["quantity"])
         if lots > 0:
             largest = max(largest, notional_of(state, instrument, lots, instrument["mark_half_ticks"]))
-    grade_metric(state, actions, Metric.POSITION_SIZE, mul_div_floor(largest, 1_000_000, equity))
+    if grade["level"] != MetricLevel.NORMAL or largest >= ppm_of(equity, grade["terms"][MetricTerm.TRIGGER_PPM]):
+        grade_metric(state, actions, _POSITION_SIZE, mul_div_floor(largest, 1_000_000, equity))
 
 
 @compiled
@@ -284,31 +352,50 @@ def _liquidate(state: State, actions: Records[Event]) -> None:
 def _liquidate_position(state: State, actions: Records[Event], strategy: int, index: int, own: Position) -> None:
     if own["quantity"] == 0:
         return
-    action = notice(state, actions, EventKind.LIQUIDATION, index, strategy, Reason.LIQUIDATED)
+    action = notice(state, actions, EventKind.LIQUIDATION, index, strategy, _LIQUIDATED)
     action["quantity"] = abs(own["quantity"])
     if own["quantity"] > 0:
         action["flags"] = Flag.SELL
+
+
+@inlined
+def house_calls(state: State) -> bool:
+    """Whether time has anything to do: most seconds nothing does."""
+    for index in range(state["venues_count"]):
+        if state["venues"][index]["error_open"] == 1:
+            return True
+    return (
+        state["time_ns"] >= state["day_end_ns"]
+        or state["equity"] != state["equity_housed"]
+        or state["breaker"]["raised"] > 0
+        or state["breaker"]["stage"] > BreakerStage.REDUCED
+        or state["flattening"] > 0
+    )
 
 
 @compiled
 def keep_house(state: State, actions: Records[Event]) -> None:
     """What time alone does, once a second of kernel time: the day, timers, warnings, open ends of kill and flatten."""
     now = state["time_ns"]
-    state["housekeeping_ns"] = now - now % _SECOND_NS + _SECOND_NS
-    day = (now - state["limits"][DeskLimit.DAY_OFFSET_NS]) // _DAY_NS
-    if day != state["day"]:
-        _begin_day(state, day)
-    _warn_of_losses(state, actions)
-    _grade_largest_position(state, actions)
+    if now >= state["day_end_ns"]:
+        day = (now - state["limits"][DeskLimit.DAY_OFFSET_NS]) // _DAY_NS
+        state["day_end_ns"] = (day + 1) * _DAY_NS + state["limits"][DeskLimit.DAY_OFFSET_NS]
+        if day != state["day"]:
+            _begin_day(state, day)
+    # A fill or a new mark of something held changes equity; while it stands still nothing here can change.
+    if state["equity"] != state["equity_housed"]:
+        state["equity_housed"] = state["equity"]
+        _warn_of_losses(state, actions)
+        _grade_largest_position(state, actions)
+        if state["simulated"]:
+            _liquidate(state, actions)
     watch_timers(state, actions)
     stage = state["breaker"]["stage"]
     if stage == BreakerStage.KILLED or stage == BreakerStage.COOLDOWN:
-        cancel_scope(state, actions, -1, -1, False, Reason.KILLED)
+        cancel_scope(state, actions, _ALL, _ALL, False, _KILLED)
     if state["flattening"]:
         continue_flatten(state, actions)
     for index in range(state["venues_count"]):
         venue = state["venues"][index]
         if venue["error_open"] == 1 and now >= venue["error_until_ns"]:
             venue["error_open"] = 2
-    if state["simulated"]:
-        _liquidate(state, actions)

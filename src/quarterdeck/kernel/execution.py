@@ -17,7 +17,7 @@ close. Both sides of a trade between accounts have the same trade id.
 from quarterdeck.kernel.arithmetic import fee_of, notional_fits
 from quarterdeck.kernel.book import entry_at
 from quarterdeck.kernel.compiled import compiled
-from quarterdeck.kernel.layout import Records
+from quarterdeck.kernel.layout import Records, word
 from quarterdeck.kernel.market_records import (
     BOOK_LEVELS,
     DataSource,
@@ -27,7 +27,6 @@ from quarterdeck.kernel.market_records import (
     MarketSetting,
     OrderList,
     RestingOrder,
-    word,
 )
 from quarterdeck.kernel.market_reports import report_fill, report_order
 from quarterdeck.kernel.records import INSTRUMENTS, ORDERS, PRICE_MAX, QUANTITY_MAX, Event

@@ -4,7 +4,7 @@ The exposure of a position is the larger of what it becomes when all its working
 sells fill, at the mark. Gross figures sum these over instruments. All results are in desk money unless said.
 """
 
-from quarterdeck.kernel.arithmetic import mul_div_floor, notional_fits, ppb_of, ppm_of
+from quarterdeck.kernel.arithmetic import capped_sum, mul_div_floor, notional_fits, ppb_of, ppm_of
 from quarterdeck.kernel.compiled import compiled
 from quarterdeck.kernel.records import INSTRUMENTS, MONEY_MAX, NO_LIMIT, QUANTITY_MAX, Instrument, Position, State
 from quarterdeck.kernel.vocabulary import InstrumentLimit, InstrumentTerm
@@ -45,7 +45,7 @@ def notional_of(state: State, instrument: Instrument, lots: int, half_ticks: int
     value = instrument["terms"][InstrumentTerm.VALUE]
     if not notional_fits(half_ticks, lots, value):
         return MONEY_MAX
-    return to_desk_money(state, instrument, half_ticks * lots * value // 2)
+    return min(MONEY_MAX, to_desk_money(state, instrument, half_ticks * lots * value // 2))
 
 
 @compiled
@@ -53,6 +53,8 @@ def lots_for(state: State, instrument: Instrument, money: int, half_ticks: int) 
     """The most lots whose notional at this price stays within `money` >= 0."""
     if money >= NO_LIMIT // 2:
         return QUANTITY_MAX
+    if not notional_fits(half_ticks, 1, instrument["terms"][InstrumentTerm.VALUE]):
+        return 0
     worth = half_ticks * instrument["terms"][InstrumentTerm.VALUE]
     rate = state["accounts"][instrument["terms"][InstrumentTerm.ACCOUNT]]["rate_ppb"]
     own = money
@@ -70,7 +72,8 @@ def venue_exposure(state: State, venue: int) -> int:
     for index in range(state["instruments_count"]):
         instrument = state["instruments"][index]
         if instrument["terms"][InstrumentTerm.VENUE] == venue:
-            total += notional_of(state, instrument, worst_lots(instrument["net"]), instrument["mark_half_ticks"])
+            lots = worst_lots(instrument["net"])
+            total = capped_sum(total, notional_of(state, instrument, lots, instrument["mark_half_ticks"]))
     return total
 
 
@@ -82,7 +85,7 @@ def desk_exposure(state: State) -> int:
         instrument = state["instruments"][index]
         lots = worst_lots(instrument["net"])
         if lots:
-            total += notional_of(state, instrument, lots, instrument["mark_half_ticks"])
+            total = capped_sum(total, notional_of(state, instrument, lots, instrument["mark_half_ticks"]))
     return total
 
 
@@ -99,7 +102,7 @@ def strategy_exposure(state: State, strategy: int, side: int) -> int:
             lots = max(0, own["sell_lots"] - own["quantity"])
         if lots:
             instrument = state["instruments"][index]
-            total += notional_of(state, instrument, lots, instrument["mark_half_ticks"])
+            total = capped_sum(total, notional_of(state, instrument, lots, instrument["mark_half_ticks"]))
     return total
 
 
@@ -116,7 +119,7 @@ def _position_heat(state: State, instrument: Instrument, position: Position) -> 
         average = 2 * position["stop_cost"] // position["stop_lots"]
         distance = mark - average if position["quantity"] >= 0 else average - mark
         loss = notional_of(state, instrument, covered, max(0, distance))
-    return loss + ppm_of(notional_of(state, instrument, lots - covered, mark), stop_ppm)
+    return capped_sum(loss, ppm_of(notional_of(state, instrument, lots - covered, mark), stop_ppm))
 
 
 @compiled
@@ -126,7 +129,7 @@ def heat(state: State) -> int:
     for strategy in range(state["strategies_count"]):
         for index in range(state["instruments_count"]):
             position = state["positions"][strategy * INSTRUMENTS + index]
-            total += _position_heat(state, state["instruments"][index], position)
+            total = capped_sum(total, _position_heat(state, state["instruments"][index], position))
     return total
 
 
@@ -141,7 +144,8 @@ def _margin(state: State, account: int, term: int, working: bool) -> int:
         value = instrument["terms"][InstrumentTerm.VALUE]
         if not notional_fits(instrument["mark_half_ticks"], lots, value):
             return MONEY_MAX
-        total += ppm_of(lots * instrument["mark_half_ticks"] * value // 2, instrument["terms"][term])
+        worth = lots * instrument["mark_half_ticks"] * value // 2
+        total = capped_sum(total, ppm_of(worth, instrument["terms"][term]))
     return total
 
 

@@ -5,12 +5,12 @@ A field is `Annotated[int, "i8"]` (a numpy format), `Annotated[list[int], "i8", 
 """
 
 from collections.abc import Iterator
-from typing import Any, Protocol, TypeVar, get_type_hints
+from typing import Any, Protocol, TypeVar, cast, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Records", "allocate", "record_dtype"]
+__all__ = ["Records", "allocate", "record_dtype", "word"]
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -37,3 +37,11 @@ def allocate(dtype: "np.dtype[np.void]", count: int = 1) -> Any:
     """Returns `count` zeroed records. Typed by whoever asks: `states: Records[State] = allocate(STATE)`."""
     records: NDArray[np.void] = np.zeros(count, dtype)
     return records
+
+
+def word(value: int) -> int:
+    """A constant of compiled code that is handed to functions.
+
+    numba compiles a function anew for each literal or enum that it is called with; a numpy integer is neither.
+    """
+    return cast(int, np.int64(value))

@@ -6,8 +6,8 @@ Equity of a purse is cash + inventory + unrealised, for both.
 """
 
 from quarterdeck.kernel.arithmetic import mul_div_floor, ppb_of
-from quarterdeck.kernel.compiled import compiled
-from quarterdeck.kernel.records import INSTRUMENTS, Account, Instrument, Position, State
+from quarterdeck.kernel.compiled import compiled, inlined
+from quarterdeck.kernel.records import ACCOUNTS, INSTRUMENTS, Account, Instrument, Position, State
 from quarterdeck.kernel.vocabulary import InstrumentKind, InstrumentTerm, LedgerAccount
 
 __all__ = [
@@ -40,20 +40,20 @@ def account_equity(account: Account) -> int:
 def sum_equity(state: State) -> int:
     """Equity of the desk, in desk money."""
     total = 0
-    for index in range(state["accounts_count"]):
+    for index in range(ACCOUNTS):
         account = state["accounts"][index]
         equity = account_equity(account)
         total += equity if account["rate_ppb"] == 1_000_000_000 else ppb_of(equity, account["rate_ppb"])
     return total
 
 
-@compiled
+@inlined
 def value_of(instrument: Instrument, lots: int) -> int:
     """Value of signed lots at the mark, in the settlement currency. Half a unit is rounded down."""
     return lots * instrument["mark_half_ticks"] * instrument["terms"][InstrumentTerm.VALUE] // 2
 
 
-@compiled
+@inlined
 def revalue(state: State, index: int) -> None:
     """Brings the unrealised result of the net position, its purse and the desk's equity to the present mark."""
     instrument = state["instruments"][index]

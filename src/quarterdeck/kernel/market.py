@@ -16,7 +16,7 @@ from quarterdeck.errors import ConfigError
 from quarterdeck.kernel.book import best_lots, best_price, clear_side, set_level
 from quarterdeck.kernel.compiled import compiled
 from quarterdeck.kernel.execution import cancel_order
-from quarterdeck.kernel.layout import Records, allocate
+from quarterdeck.kernel.layout import Records, allocate, word
 from quarterdeck.kernel.market_records import (
     EVENT_REPORTS,
     INBOX,
@@ -30,7 +30,6 @@ from quarterdeck.kernel.market_records import (
     MarketSetting,
     OrderList,
     QueueModel,
-    word,
 )
 from quarterdeck.kernel.market_reports import deliver, report_order, report_quote, report_room
 from quarterdeck.kernel.matching import follow_level, follow_touch, match_bar, match_book, match_print, match_trade
@@ -178,7 +177,20 @@ def _execute_due(market: Market, reports: Records[Event]) -> None:
 
 
 @compiled
-def _quote(market: Market, index: int, event: Event, reports: Records[Event]) -> None:
+def _reached(listing: Listing) -> bool:
+    """Whether the touch reaches any order."""
+    return (
+        listing["ask"] <= listing["best_buy"]
+        or listing["bid"] >= listing["best_sell"]
+        or listing["ask"] >= listing["first_stop_buy"]
+        or listing["bid"] <= listing["first_stop_sell"]
+        or listing["heads"][OrderList.OPENING] != 0
+    )
+
+
+@compiled
+def _quote(market: Market, index: int, event: Event) -> bool:
+    """Takes a quote; whether there is anything to match. The array of reports is not handed on where none is said."""
     bid = event["bid"]
     ask = event["ask"]
     bid_lots = event["bid_quantity"]
@@ -186,10 +198,10 @@ def _quote(market: Market, index: int, event: Event, reports: Records[Event]) ->
     inside = 0 <= bid <= PRICE_MAX and 0 <= ask <= PRICE_MAX
     if not inside or (bid > ask > 0) or not (0 <= bid_lots <= QUANTITY_MAX and 0 <= ask_lots <= QUANTITY_MAX):
         market["counts"][MarketCount.REFUSED] += 1
-        return
+        return False
     listing = market["listings"][index]
     if listing["source"] > DataSource.QUOTES:
-        return
+        return False
     listing["source"] = _QUOTES
     listing["bid"] = bid
     listing["ask"] = ask
@@ -199,23 +211,17 @@ def _quote(market: Market, index: int, event: Event, reports: Records[Event]) ->
     listing["taken_asks"] = 0
     if bid <= listing["best_buy"] or ask >= listing["best_sell"] or ask == 0:
         follow_touch(market, listing)
-    if (
-        ask <= listing["best_buy"]
-        or bid >= listing["best_sell"]
-        or ask >= listing["first_stop_buy"]
-        or bid <= listing["first_stop_sell"]
-        or listing["heads"][OrderList.OPENING] != 0
-    ):
-        match_book(market, index, reports)
+    return _reached(listing)
 
 
 @compiled
-def _level(market: Market, index: int, event: Event, reports: Records[Event]) -> None:
+def _level(market: Market, index: int, event: Event) -> bool:
+    """Takes a change of a level; whether the book is whole again."""
     price = event["price"]
     lots = event["quantity"]
     if not (0 < price <= PRICE_MAX and 0 <= lots <= QUANTITY_MAX):
         market["counts"][MarketCount.REFUSED] += 1
-        return
+        return False
     listing = market["listings"][index]
     listing["source"] = _LEVELS
     if event["flags"] & Flag.SELL:
@@ -226,32 +232,21 @@ def _level(market: Market, index: int, event: Event, reports: Records[Event]) ->
         market["counts"][MarketCount.LEVELS_DROPPED] += set_level(listing["bids"], price, lots)
         if price <= listing["best_buy"]:
             follow_level(market, listing, _BUY, price, lots)
-    if event["flags"] & Flag.LAST:
-        listing["in_batch"] = 0
-        _end_batch(market, index, event["venue_time_ns"], reports)
-    else:
-        listing["in_batch"] = 1
+    listing["in_batch"] = 0 if event["flags"] & Flag.LAST else 1
+    return listing["in_batch"] == 0
 
 
 @compiled
 def _end_batch(market: Market, index: int, venue_time_ns: int, reports: Records[Event]) -> None:
     """The book is whole again."""
     listing = market["listings"][index]
-    bid = best_price(listing["bids"])
-    ask = best_price(listing["asks"])
-    listing["bid"] = bid
-    listing["ask"] = ask
+    listing["bid"] = best_price(listing["bids"])
+    listing["ask"] = best_price(listing["asks"])
     listing["bid_lots"] = best_lots(listing["bids"])
     listing["ask_lots"] = best_lots(listing["asks"])
     listing["taken_bids"] = 0
     listing["taken_asks"] = 0
-    if (
-        ask <= listing["best_buy"]
-        or bid >= listing["best_sell"]
-        or ask >= listing["first_stop_buy"]
-        or bid <= listing["first_stop_sell"]
-        or listing["heads"][OrderList.OPENING] != 0
-    ):
+    if _reached(listing):
         match_book(market, index, reports)
     report_quote(market, index, venue_time_ns, reports)
 
@@ -290,7 +285,8 @@ def _bar(market: Market, index: int, event: Event, reports: Records[Event]) -> N
     listing["close"] = event["close"]
     if listing["source"] < DataSource.QUOTES:
         listing["source"] = _PRINTS
-        match_bar(market, index, event, reports)
+        if market["open_count"] > 0:
+            match_bar(market, index, event, reports)
 
 
 @compiled
@@ -402,9 +398,11 @@ def _apply(market: Market, event: Event, reports: Records[Event]) -> int:
     if market["inbox_count"] + market["outbox_count"] > 0:
         _catch_up(market, kind, instrument, reports)
     if kind == EventKind.QUOTE:
-        _quote(market, instrument, event, reports)
+        if _quote(market, instrument, event):
+            match_book(market, instrument, reports)
     elif kind == EventKind.LEVEL:
-        _level(market, instrument, event, reports)
+        if _level(market, instrument, event):
+            _end_batch(market, instrument, event["venue_time_ns"], reports)
     elif kind == EventKind.TRADE:
         _trade(market, instrument, event, reports)
     elif kind == EventKind.BAR:

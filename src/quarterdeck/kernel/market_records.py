@@ -34,7 +34,6 @@ __all__ = [
     "OrderList",
     "QueueModel",
     "RestingOrder",
-    "word",
 ]
 
 BOOK_LEVELS: Final = CAPACITY.book_levels
@@ -52,14 +51,6 @@ I8 = Annotated[int, "i8"]
 F8 = Annotated[float, "f8"]
 I2 = Annotated[int, "i2"]
 U1 = Annotated[int, "u1"]
-
-
-def word(value: int) -> int:
-    """A constant of compiled code that is handed to functions.
-
-    numba compiles a function anew for each literal that it is called with; a numpy integer is not a literal.
-    """
-    return cast(int, np.int64(value))
 
 
 class QueueModel(IntEnum):

@@ -5,7 +5,7 @@ that it is for, until a journal seals the record.
 """
 
 from quarterdeck.kernel.compiled import compiled
-from quarterdeck.kernel.layout import Records
+from quarterdeck.kernel.layout import Records, word
 from quarterdeck.kernel.market_records import (
     INBOX,
     MARKET_REPORTS,
@@ -15,7 +15,6 @@ from quarterdeck.kernel.market_records import (
     MarketSetting,
     Message,
     RestingOrder,
-    word,
 )
 from quarterdeck.kernel.records import Event
 from quarterdeck.kernel.vocabulary import EventKind, Flag

@@ -1,8 +1,9 @@
 """Prices: what quotes, trades, bars and marks do to an instrument and to what is held in it."""
 
-from quarterdeck.kernel.arithmetic import fee_of, notional_fits
+from quarterdeck.kernel.arithmetic import fee_of
+from quarterdeck.kernel.bounds import funding_fits, mark_fits
 from quarterdeck.kernel.breaker import watch_drawdown
-from quarterdeck.kernel.compiled import compiled
+from quarterdeck.kernel.compiled import compiled, inlined
 from quarterdeck.kernel.layout import Records
 from quarterdeck.kernel.ledger import post_funding, revalue, sum_equity
 from quarterdeck.kernel.records import PRICE_MAX, QUANTITY_MAX, Event, Instrument, State
@@ -10,48 +11,56 @@ from quarterdeck.kernel.vocabulary import EventKind, Flag, InstrumentLimit, Inst
 
 __all__ = ["apply_market", "check_market"]
 
-
-@compiled
-def _amount_ok(value: int, most: int) -> bool:
-    return 0 <= value < most
+assert PRICE_MAX == QUANTITY_MAX
+_OUT_OF_RANGE = ~(PRICE_MAX - 1)
 
 
-@compiled
-def _holds(instrument: Instrument, price: int) -> bool:
+@inlined
+def _holds(state: State, instrument: Instrument, price: int) -> bool:
     """Whether the net position can be valued at this price."""
-    lots = abs(instrument["net"]["quantity"])
-    return notional_fits(2 * price, lots, instrument["terms"][InstrumentTerm.VALUE])
+    return instrument["net"]["quantity"] == 0 or mark_fits(state, instrument, 2 * price)
 
 
 @compiled
-def check_market(instrument: Instrument, event: Event) -> int:
+def _settles(state: State, event: Event) -> bool:
+    """Whether the payment of one funding interval fits."""
+    instrument = state["instruments"][event["instrument"]]
+    worth = float(instrument["net"]["quantity"]) * float(instrument["mark_half_ticks"])
+    worth *= 0.5 * float(instrument["terms"][InstrumentTerm.VALUE])
+    return funding_fits(state, int(event["instrument"]), -worth * float(event["rate"]) * 1e-9)
+
+
+@inlined
+def check_market(state: State, instrument: Instrument, event: Event) -> int:
     """The reason to refuse a market event, or NONE."""
     kind = event["kind"]
     if kind == EventKind.QUOTE:
         bid, ask = event["bid"], event["ask"]
-        if not (_amount_ok(bid, PRICE_MAX) and _amount_ok(ask, PRICE_MAX)):
-            return Reason.VALUE_OUT_OF_RANGE.value
-        if not (_amount_ok(event["bid_quantity"], QUANTITY_MAX) and _amount_ok(event["ask_quantity"], QUANTITY_MAX)):
+        # Both bounds are the same power of two: one test for four figures, each neither negative nor too large.
+        if (bid | ask | event["bid_quantity"] | event["ask_quantity"]) & _OUT_OF_RANGE:
             return Reason.VALUE_OUT_OF_RANGE.value
         if bid > ask > 0:
             return Reason.CROSSED_QUOTE.value
-        return Reason.NONE.value if _holds(instrument, max(bid, ask)) else Reason.OVERFLOW.value
+        return Reason.NONE.value if _holds(state, instrument, max(bid, ask)) else Reason.OVERFLOW.value
     if kind == EventKind.BAR:
         low, high = event["low"], event["high"]
         inside = low <= event["open"] <= high and low <= event["close"] <= high
         if not (low > 0 and high < PRICE_MAX and inside and event["volume"] >= 0):
             return Reason.VALUE_OUT_OF_RANGE.value
-        return Reason.NONE.value if _holds(instrument, high) else Reason.OVERFLOW.value
+        return Reason.NONE.value if _holds(state, instrument, high) else Reason.OVERFLOW.value
     if kind == EventKind.TRADE:
         if not (0 < event["price"] < PRICE_MAX and 0 < event["quantity"] < QUANTITY_MAX):
             return Reason.VALUE_OUT_OF_RANGE.value
-        return Reason.NONE.value if _holds(instrument, event["price"]) else Reason.OVERFLOW.value
+        return Reason.NONE.value if _holds(state, instrument, event["price"]) else Reason.OVERFLOW.value
     if kind == EventKind.MARK:
         if not 0 < event["mark"] < PRICE_MAX:
             return Reason.VALUE_OUT_OF_RANGE.value
-        return Reason.NONE.value if _holds(instrument, event["mark"]) else Reason.OVERFLOW.value
-    if kind == EventKind.FUNDING and abs(event["rate"]) >= 1_000_000_000:
-        return Reason.VALUE_OUT_OF_RANGE.value
+        return Reason.NONE.value if _holds(state, instrument, event["mark"]) else Reason.OVERFLOW.value
+    if kind == EventKind.FUNDING:
+        if not -1_000_000_000 < event["rate"] < 1_000_000_000:
+            return Reason.VALUE_OUT_OF_RANGE.value
+        if event["flags"] & Flag.SETTLE and not _settles(state, event):
+            return Reason.OVERFLOW.value
     return Reason.NONE.value
 
 
@@ -69,12 +78,13 @@ def _settle_funding(state: State, index: int, rate_ppb: int) -> None:
     state["equity"] = sum_equity(state)
 
 
-@compiled
+@inlined
 def _set_mark(state: State, index: int, half_ticks: int, actions: Records[Event]) -> None:
     instrument = state["instruments"][index]
     now = state["time_ns"]
     instrument["data_ns"] = now
-    if now - instrument["collar_ns"] >= instrument["limits"][InstrumentLimit.COLLAR_PERIOD_NS]:
+    period_ns = instrument["limits"][InstrumentLimit.COLLAR_PERIOD_NS]
+    if instrument["collar_price"] == 0 or now - instrument["collar_ns"] >= period_ns:
         instrument["collar_ns"] = now
         instrument["collar_price"] = half_ticks
     if half_ticks == instrument["mark_half_ticks"]:
@@ -85,7 +95,7 @@ def _set_mark(state: State, index: int, half_ticks: int, actions: Records[Event]
         watch_drawdown(state, actions)
 
 
-@compiled
+@inlined
 def apply_market(state: State, event: Event, actions: Records[Event]) -> None:
     """Applies a market event that `check_market` let pass. Book levels are the venue's business, not the desk's."""
     kind = event["kind"]

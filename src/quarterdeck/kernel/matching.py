@@ -36,8 +36,8 @@ from quarterdeck.kernel.arithmetic import ppm_of
 from quarterdeck.kernel.book import level_lots, lots_through
 from quarterdeck.kernel.compiled import compiled
 from quarterdeck.kernel.execution import cancel_order, crosses, executable, fill, is_market, reachable, take
-from quarterdeck.kernel.layout import Records
-from quarterdeck.kernel.market_records import DataSource, Listing, Market, MarketCount, MarketSetting, OrderList, word
+from quarterdeck.kernel.layout import Records, word
+from quarterdeck.kernel.market_records import DataSource, Listing, Market, MarketCount, MarketSetting, OrderList
 from quarterdeck.kernel.queues import join_queue, level_changed, lots_reached
 from quarterdeck.kernel.records import NO_LIMIT, ORDERS, QUANTITY_MAX, Event
 from quarterdeck.kernel.resting import enlist, unlist

@@ -5,9 +5,9 @@ from quarterdeck.kernel.lifecycle import is_open
 from quarterdeck.kernel.records import INSTRUMENTS, ORDERS, Order, Position, State
 from quarterdeck.kernel.vocabulary import OrderFlag, OrderStatus, OrderType, Reason, TimeInForce
 
-__all__ = ["close_order", "find_order", "new_order", "remaining", "set_working", "take_slot"]
+__all__ = ["SEQUENCE_BITS", "close_order", "find_order", "new_order", "remaining", "set_working", "take_slot"]
 
-_SEQUENCE_BITS = 40
+SEQUENCE_BITS = 40
 
 
 @compiled
@@ -31,7 +31,7 @@ def take_slot(state: State) -> int:
     sequence = state["order_sequence"]
     for _ in range(ORDERS):
         sequence += 1
-        order_id = (state["epoch"] << _SEQUENCE_BITS) | sequence
+        order_id = (state["epoch"] << SEQUENCE_BITS) | sequence
         if not is_open(state["orders"][order_id % ORDERS]["status"]):
             state["order_sequence"] = sequence
             return order_id

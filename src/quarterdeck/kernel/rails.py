@@ -27,15 +27,18 @@ from quarterdeck.kernel.exposure import (
     venue_exposure,
     worst_lots,
 )
-from quarterdeck.kernel.layout import Records
+from quarterdeck.kernel.layout import Records, word
 from quarterdeck.kernel.ledger import account_equity
+from quarterdeck.kernel.orders import SEQUENCE_BITS
 from quarterdeck.kernel.records import (
     INSTRUMENTS,
     NO_LIMIT,
+    ORDERS,
     PRICE_MAX,
     QUANTITY_MAX,
     Event,
     Instrument,
+    Order,
     Position,
     State,
 )
@@ -46,6 +49,7 @@ from quarterdeck.kernel.vocabulary import (
     InstrumentLimit,
     InstrumentTerm,
     OnBreach,
+    OrderStatus,
     OrderType,
     Reason,
     SessionMode,
@@ -64,6 +68,10 @@ __all__ = [
     "shape_ok",
     "significant_price_ok",
 ]
+
+
+_DUPLICATES_LOOKED_AT = min(ORDERS, 256)
+_STOP_PPM_MAX = 10**9  # a stop a thousand prices away is none
 
 
 @compiled
@@ -225,15 +233,37 @@ def _collar_gate(state: State, instrument: Instrument, half_ticks: int) -> int:
 
 @compiled
 def _duplicate(state: State, position: Position, instrument: Instrument, event: Event, side: int) -> bool:
-    """The same price, side and size from the same strategy, within the window."""
+    """The same price, side and size from the same strategy, within the window: as the last request or an order since."""
     window = instrument["limits"][InstrumentLimit.DUPLICATE_WINDOW_NS]
-    return (
-        window > 0
-        and position["last_request_ns"] > 0
-        and state["time_ns"] - position["last_request_ns"] < window
-        and position["last_request_price"] == event["price"] + event["trigger_price"]
+    if window <= 0:
+        return False
+    since = state["time_ns"] - window
+    price = event["price"] + event["trigger_price"]
+    if (
+        position["last_request_ns"] > max(0, since)
+        and position["last_request_price"] == price
         and position["last_request_quantity"] == side * event["quantity"]
-    )
+    ):
+        return True
+    # Duplicates of several orders may take turns, so the latest orders are looked through as well.
+    newest = (state["epoch"] << SEQUENCE_BITS) | state["order_sequence"]
+    for order_id in range(newest, newest - min(state["order_sequence"], _DUPLICATES_LOOKED_AT), -1):
+        order = state["orders"][order_id % ORDERS]
+        if order["id"] != order_id:
+            continue
+        if order["created_ns"] <= since:
+            return False
+        same = order["strategy"] == event["strategy"] and order["instrument"] == event["instrument"]
+        same = same and order["side"] == side and order["quantity"] == event["quantity"]
+        if same and order["price"] + order["trigger_price"] == price and not _came_to_nothing(order):
+            return True
+    return False
+
+
+@compiled
+def _came_to_nothing(order: Order) -> bool:
+    """Whether the order ended without a fill: to send it again is no repetition."""
+    return order["status"] > OrderStatus.FILLED and order["filled"] == 0
 
 
 @compiled
@@ -301,7 +331,7 @@ def _money_room(
 @compiled
 def _heat_room(state: State, instrument: Instrument, position: Position, side: int, half_ticks: int) -> tuple[int, int]:
     limit = state["limits"][DeskLimit.HEAT_PPM]
-    stop_ppm = instrument["limits"][InstrumentLimit.DEFAULT_STOP_PPM]
+    stop_ppm = min(instrument["limits"][InstrumentLimit.DEFAULT_STOP_PPM], _STOP_PPM_MAX)
     if limit >= NO_LIMIT // 2 or stop_ppm <= 0:
         return 0, QUANTITY_MAX
     used = mul_div_floor(heat(state), 1_000_000, stop_ppm)
@@ -341,8 +371,11 @@ def _strategy_room(
     used, lots = _money_room(state, instrument, position, side, half_ticks, gross, limits[StrategyLimit.MAX_EXPOSURE])
     cap = limits[StrategyLimit.MAX_LONG_EXPOSURE] if side > 0 else limits[StrategyLimit.MAX_SHORT_EXPOSURE]
     price = max(half_ticks, instrument["mark_half_ticks"])
-    free = lots_for(state, instrument, max(0, cap - strategy_exposure(state, strategy, side)), price)
-    return used, min(lots, free + max(0, -_reach(position, side)))
+    reached = strategy_exposure(state, strategy, side)
+    free = lots_for(state, instrument, max(0, cap - reached), price) + max(0, -_reach(position, side))
+    if free < lots:
+        return lots_for(state, instrument, reached, price), free
+    return used, lots
 
 
 @compiled
@@ -378,6 +411,8 @@ def _size_room(state: State, event: Event, side: int, half_ticks: int, rail: int
     return _margin_room(state, instrument, side, half_ticks)
 
 
+_ALL = word(-1)
+_REPEATED = word(Reason.REPEATED_EXECUTION)
 _SIZE_RAILS = (
     Reason.QUANTITY_TOO_LARGE.value,
     Reason.NOTIONAL_TOO_LARGE.value,
@@ -401,7 +436,7 @@ def entry_lots(state: State, event: Event, side: int, half_ticks: int, actions: 
     index = int(event["instrument"])
     instrument = state["instruments"][index]
     weight = state["strategies"][event["strategy"]]["limits"][StrategyLimit.WEIGHT_PPM]
-    lots = ppm_of(ppm_of(asked, weight), state["breaker"]["multiplier_ppm"])
+    lots = min(asked, ppm_of(ppm_of(asked, weight), state["breaker"]["multiplier_ppm"]))
     reason = Reason.NONE.value if lots == asked else Reason.RISK_MANAGEMENT.value
     reduce = state["limits"][DeskLimit.ON_BREACH] == OnBreach.REDUCE
     for rail in _SIZE_RAILS:
@@ -431,7 +466,6 @@ def count_request(state: State, event: Event, side: int, entry: bool, actions: R
     position = state["positions"][event["strategy"] * INSTRUMENTS + event["instrument"]]
     venue = state["venues"][instrument["terms"][InstrumentTerm.VENUE]]
     window_add(state["order_rate"], now)
-    window_add(venue["messages"], now)
     rate = state["limits"][DeskLimit.ORDERS_PER_MINUTE]
     state["warned"] = warn(
         state, actions, state["warned"], -1, Reason.ORDER_RATE_EXCEEDED, state["order_rate"]["total"], rate
@@ -450,4 +484,4 @@ def count_request(state: State, event: Event, side: int, entry: bool, actions: R
     strategy["executions"] += 1
     if strategy["executions"] >= strategy["limits"][StrategyLimit.MAX_EXECUTIONS]:
         strategy["throttled"] = 1
-        notice(state, actions, EventKind.THROTTLED, -1, event["strategy"], Reason.REPEATED_EXECUTION)
+        notice(state, actions, EventKind.THROTTLED, _ALL, int(event["strategy"]), _REPEATED)

@@ -67,7 +67,8 @@ PRICE_MAX: Final = 2**42
 QUANTITY_MAX: Final = 2**42
 METRICS: Final = len(Metric)
 STATE_SCHEMA: Final = 1
-ACTIONS: Final = ORDERS + STRATEGIES * INSTRUMENTS + 64  # one event never says more than this
+# One event never says more: every order canceled, every position flattened, closed and liquidated, and what stands alone.
+ACTIONS: Final = ORDERS + 3 * STRATEGIES * INSTRUMENTS + 64
 RATE_BUCKETS: Final = 64
 
 I8 = Annotated[int, "i8"]
@@ -353,6 +354,7 @@ class Breaker(TypedDict):
     peak: I8  # equity that the trip's drawdown is measured from
     recovery_peak: I8  # equity peak since the kill
     trips_day: I8
+    raised: I8  # graded metrics above NORMAL
     locked: I8
     grades: Annotated[Records[Grade], Grade, len(Metric)]
 
@@ -380,6 +382,8 @@ class State(TypedDict):
     equity_high: I8
     equity_day: I8  # at the day's begin, transfers of the day added
     housekeeping_ns: I8  # when timers are looked at next
+    day_end_ns: I8
+    equity_housed: I8  # equity when losses and margins were last looked at
     emitted: I8  # actions written by the present event; 0 between events
     unacknowledged: I8  # warnings and anomalies that no person has acknowledged
     day: I8

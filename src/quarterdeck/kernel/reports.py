@@ -4,18 +4,18 @@ A fill is a fact. It is applied once (by the venue's trade id) whatever the orde
 longer holds the order; what does not fit is said aloud and stops entries on that instrument until it is reconciled.
 """
 
-from quarterdeck.kernel.arithmetic import notional_fits
+from quarterdeck.kernel.bounds import amount_fits, equity_fits, fill_fits
 from quarterdeck.kernel.breaker import watch_drawdown
 from quarterdeck.kernel.commands import continue_flatten
 from quarterdeck.kernel.compiled import compiled
 from quarterdeck.kernel.emission import emit_order, notice
-from quarterdeck.kernel.layout import Records
+from quarterdeck.kernel.layout import Records, word
 from quarterdeck.kernel.ledger import post_fee, post_fill, revalue, sum_equity
 from quarterdeck.kernel.lifecycle import EFFECT, next_status
 from quarterdeck.kernel.orders import close_order, find_order, new_order, remaining, set_working, take_slot
 from quarterdeck.kernel.records import (
     INSTRUMENTS,
-    MONEY_MAX,
+    NO_LIMIT,
     ORDERS,
     QUANTITY_MAX,
     TRADES,
@@ -38,6 +38,11 @@ from quarterdeck.kernel.vocabulary import (
 __all__ = ["apply_report", "check_fill"]
 
 _MASK = 2 * TRADES - 1
+_RISK = word(Reason.RISK_MANAGEMENT)
+_UNKNOWN_ORDER = word(Reason.UNKNOWN_ORDER)
+_IMPOSSIBLE_REPORT = word(Reason.IMPOSSIBLE_REPORT)
+_OVERFILL = word(Reason.OVERFILL)
+_ORDER_TABLE_FULL = word(Reason.ORDER_TABLE_FULL)
 
 
 @compiled
@@ -96,18 +101,22 @@ def _seen(state: State, event: Event, side: int) -> bool:
 @compiled
 def check_fill(state: State, event: Event) -> int:
     """The reason to refuse a fill before anything is touched, or NONE."""
-    instrument = state["instruments"][event["instrument"]]
-    lots = event["quantity"]
-    value = instrument["terms"][InstrumentTerm.VALUE]
-    net = instrument["net"]
-    if lots >= QUANTITY_MAX or abs(net["quantity"]) + lots >= QUANTITY_MAX:
-        return Reason.OVERFLOW.value
-    if not notional_fits(2 * event["price"], abs(net["quantity"]) + lots, value) or abs(net["cost"]) >= MONEY_MAX // 2:
-        return Reason.OVERFLOW.value
-    if abs(event["fee"]) >= MONEY_MAX // 2 or event["trade_id"] <= 0:
+    if not amount_fits(event["fee"]) or event["trade_id"] <= 0:
         return Reason.VALUE_OUT_OF_RANGE.value
-    # A trade older than the oldest one remembered may be a repeat: the venue is asked, nothing is assumed.
-    if 0 < event["venue_time_ns"] < state["trade_horizon_ns"]:
+    strategy = int(event["strategy"])
+    slot = find_order(state, event["order_id"])
+    if slot >= 0:
+        order = state["orders"][slot]
+        strategy = int(order["strategy"])
+        if order["filled"] >= QUANTITY_MAX or not amount_fits(order["filled_cost"]) or not amount_fits(order["fee"]):
+            return Reason.OVERFLOW.value
+    index = int(event["instrument"])
+    account = state["accounts"][state["instruments"][index]["terms"][InstrumentTerm.ACCOUNT]]
+    fits = fill_fits(state, index, strategy, event["price"], event["quantity"])
+    if not fits or not equity_fits(state, account, -float(event["fee"]), account["rate_ppb"]):
+        return Reason.OVERFLOW.value
+    # A trade not newer than the newest one forgotten may be a repeat: the venue is asked, nothing is assumed.
+    if 0 < event["venue_time_ns"] <= state["trade_horizon_ns"]:
         return Reason.TRADE_TOO_OLD.value
     return Reason.NONE.value
 
@@ -115,18 +124,26 @@ def check_fill(state: State, event: Event) -> int:
 @compiled
 def _odd(state: State, event: Event, reason: int, actions: Records[Event]) -> None:
     """Says that a report cannot be, and stops entries on its instrument until it is reconciled."""
-    action = notice(state, actions, EventKind.ANOMALY, int(event["instrument"]), int(event["strategy"]), reason)
+    index = int(event["instrument"])
+    slot = find_order(state, event["order_id"])
+    if event["kind"] != EventKind.FILL and slot >= 0:
+        index = int(state["orders"][slot]["instrument"])
+    action = notice(state, actions, EventKind.ANOMALY, index, int(event["strategy"]), reason)
     action["order_id"] = event["order_id"]
     action["price"] = event["kind"]
     action["quantity"] = event["quantity"]
     state["reasons"][reason] += 1
-    if event["instrument"] >= 0:
-        state["instruments"][event["instrument"]]["unreconciled"] = 1
+    # Reports of an order name it, not its instrument: nobody has checked that word.
+    if 0 <= index < state["instruments_count"]:
+        state["instruments"][index]["unreconciled"] = 1
 
 
 @compiled
-def _fit_reducing(state: State, strategy: int, index: int, actions: Records[Event]) -> None:
-    """Shrinks or cancels working reduce orders that have become larger than the position they reduce."""
+def _fit_reducing(state: State, strategy: int, index: int, may_shrink: bool, actions: Records[Event]) -> None:
+    """Shrinks (or, where that was refused, cancels) working reduce orders that have outgrown what they reduce.
+
+    A market order is on its way and cannot be called back: it is left to the venue's own reduce-only check.
+    """
     own = state["positions"][strategy * INSTRUMENTS + index]
     if own["reduce_lots"] == 0:
         return
@@ -141,14 +158,16 @@ def _fit_reducing(state: State, strategy: int, index: int, actions: Records[Even
         room -= min(left, most)
         if left <= most or order["flags"] & OrderFlag.CANCEL_PENDING:
             continue
-        if most > 0 and not order["flags"] & OrderFlag.REPLACE_PENDING and order["order_type"] != OrderType.MARKET:
+        if order["flags"] & OrderFlag.REPLACE_PENDING and most > 0:
+            continue  # its answer brings us here again
+        if most > 0 and may_shrink and order["order_type"] != OrderType.MARKET:
             order["flags"] |= OrderFlag.REPLACE_PENDING
             order["replace_price"] = order["price"]
             order["replace_quantity"] = order["filled"] + most
-            replace = emit_order(state, actions, EventKind.REPLACE, order, Reason.RISK_MANAGEMENT)
+            replace = emit_order(state, actions, EventKind.REPLACE, order, _RISK)
             replace["quantity"] = order["replace_quantity"]
-        elif most == 0:
-            emit_order(state, actions, EventKind.CANCEL, order, Reason.RISK_MANAGEMENT)
+        elif most == 0 or order["order_type"] != OrderType.MARKET:
+            emit_order(state, actions, EventKind.CANCEL, order, _RISK)
 
 
 @compiled
@@ -164,9 +183,10 @@ def _book_fill(state: State, event: Event, strategy: int, side: int, actions: Re
     post_fee(state, index, strategy, event["fee"])
     revalue(state, index)
     state["equity"] = sum_equity(state)
+    state["equity_housed"] = -NO_LIMIT
     watch_drawdown(state, actions)
     if strategy >= 0:
-        _fit_reducing(state, strategy, index, actions)
+        _fit_reducing(state, strategy, index, True, actions)
 
 
 @compiled
@@ -178,19 +198,19 @@ def _fill(state: State, event: Event, slot: int, actions: Records[Event]) -> Non
     if slot < 0:
         state["fills_unmatched"] += 1
         if not event["flags"] & Flag.LIQUIDATED:
-            _odd(state, event, Reason.UNKNOWN_ORDER, actions)
+            _odd(state, event, _UNKNOWN_ORDER, actions)
         _book_fill(state, event, int(event["strategy"]), side, actions)
         return
     order = state["orders"][slot]
     if order["instrument"] != event["instrument"] or order["side"] != side:
-        _odd(state, event, Reason.IMPOSSIBLE_REPORT, actions)
+        _odd(state, event, _IMPOSSIBLE_REPORT, actions)
         _book_fill(state, event, int(order["strategy"]), side, actions)
         return
     full = order["filled"] + event["quantity"] >= order["quantity"]
     report = Report.FULL_FILL.value if full else Report.PARTIAL_FILL.value
     effect = EFFECT[order["status"], report]
     if order["filled"] + event["quantity"] > order["quantity"] or effect == Effect.ANOMALY:
-        _odd(state, event, Reason.OVERFILL, actions)
+        _odd(state, event, _OVERFILL, actions)
     order["status"] = next_status(order["status"], report, order["filled"])
     order["filled"] += event["quantity"]
     order["filled_cost"] += event["quantity"] * event["price"]
@@ -206,7 +226,8 @@ def _fill(state: State, event: Event, slot: int, actions: Records[Event]) -> Non
 
 @compiled
 def _amend(state: State, order: Order, event: Event) -> None:
-    order["price"] = event["price"]
+    if event["price"] > 0:
+        order["price"] = event["price"]
     order["quantity"] = event["quantity"]
     if event["venue_order_id"] != 0:
         order["venue_order_id"] = event["venue_order_id"]
@@ -258,7 +279,7 @@ def _advance(state: State, event: Event, slot: int, actions: Records[Event]) -> 
     report = _report_of(event["kind"])
     effect = EFFECT[order["status"], report]
     if effect == Effect.ANOMALY:
-        _odd(state, event, Reason.IMPOSSIBLE_REPORT, actions)
+        _odd(state, event, _IMPOSSIBLE_REPORT, actions)
         return
     order["status"] = next_status(order["status"], report, order["filled"])
     if effect == Effect.NOTHING:
@@ -277,6 +298,9 @@ def _advance(state: State, event: Event, slot: int, actions: Records[Event]) -> 
         order["venue_order_id"] = event["venue_order_id"]
     else:
         order["flags"] &= ~OrderFlag.CANCEL_PENDING & 0xFF
+    if effect == Effect.AMEND or report == Report.REPLACE_REJECTED:
+        shrinkable = effect == Effect.AMEND
+        _fit_reducing(state, int(order["strategy"]), int(order["instrument"]), shrinkable, actions)
 
 
 @compiled
@@ -284,7 +308,7 @@ def _adopt(state: State, event: Event, actions: Records[Event]) -> None:
     """Enters an order found at the venue. It works already, so no rail can refuse it; it counts from now on."""
     order_id = take_slot(state)
     if order_id == 0:
-        _odd(state, event, Reason.ORDER_TABLE_FULL, actions)
+        _odd(state, event, _ORDER_TABLE_FULL, actions)
         return
     side = -1 if event["flags"] & Flag.SELL else 1
     order = new_order(state, order_id, int(event["instrument"]), int(event["strategy"]), side, event["quantity"])
@@ -307,6 +331,6 @@ def apply_report(state: State, event: Event, actions: Records[Event]) -> None:
     if kind == EventKind.FILL:
         _fill(state, event, slot, actions)
     elif slot < 0:
-        _odd(state, event, Reason.UNKNOWN_ORDER, actions)
+        _odd(state, event, _UNKNOWN_ORDER, actions)
     else:
         _advance(state, event, slot, actions)

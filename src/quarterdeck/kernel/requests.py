@@ -13,7 +13,7 @@ from quarterdeck.kernel.rails import (
     reference_half_ticks,
     shape_ok,
 )
-from quarterdeck.kernel.records import INSTRUMENTS, Event, Order, State
+from quarterdeck.kernel.records import INSTRUMENTS, MONEY_MAX, Event, Instrument, Order, State
 from quarterdeck.kernel.vocabulary import (
     Decision,
     EventKind,
@@ -32,6 +32,12 @@ def _side_of(event: Event) -> int:
 
 
 @compiled
+def _stop_fits(instrument: Instrument, event: Event) -> bool:
+    """Whether the stops of an instrument can be summed up."""
+    return float(instrument["net"]["stop_cost"]) + float(event["trigger_price"]) * float(event["quantity"]) < MONEY_MAX
+
+
+@compiled
 def _judge(state: State, event: Event, side: int, actions: Records[Event]) -> tuple[int, int, bool]:
     """Returns (lots approved, reason, whether it reduces). Zero lots: refused for that reason."""
     instrument = state["instruments"][event["instrument"]]
@@ -40,6 +46,8 @@ def _judge(state: State, event: Event, side: int, actions: Records[Event]) -> tu
         return 0, Reason.ORDER_SHAPE_INVALID.value, False
     if state["breaker"]["locked"]:
         return 0, Reason.EMERGENCY_LOCK.value, False
+    if event["flags"] & Flag.PROTECTIVE and not _stop_fits(instrument, event):
+        return 0, Reason.OVERFLOW.value, False
     reducible = reducible_lots(position, side)
     if reducible >= event["quantity"]:
         return event["quantity"], Reason.NONE.value, True
@@ -163,14 +171,13 @@ def _judge_replacement(state: State, order: Order, scratch: Event, actions: Reco
     reason = entry_gate(state, scratch, side, half_ticks)
     if reason != Reason.NONE:
         return 0, reason
-    extra = left - order["working_lots"]
-    if extra <= 0:
-        return scratch["quantity"], Reason.NONE.value
-    scratch["quantity"] = extra
+    # The new order is judged whole, as if the old one did not work.
+    working = order["working_lots"]
+    set_working(state, order, 0)
+    scratch["quantity"] = left
     lots, reason = entry_lots(state, scratch, side, half_ticks, actions)
-    if lots == 0:
-        return 0, reason
-    return order["filled"] + order["working_lots"] + lots, reason
+    set_working(state, order, working)
+    return order["filled"] + lots if lots > 0 else 0, reason
 
 
 @compiled

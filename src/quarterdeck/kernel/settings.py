@@ -1,14 +1,27 @@
 """CONFIGURE events: the only way in which instruments, limits and thresholds come to be. Journals carry their own."""
 
+from quarterdeck.kernel.bounds import equity_fits
 from quarterdeck.kernel.compiled import compiled
-from quarterdeck.kernel.records import ACCOUNTS, INSTRUMENTS, METRICS, NO_LIMIT, RATE_BUCKETS, STRATEGIES, VENUES, Event, State
+from quarterdeck.kernel.ledger import account_equity, sum_equity
+from quarterdeck.kernel.records import (
+    ACCOUNTS,
+    INSTRUMENTS,
+    METRICS,
+    MONEY_MAX,
+    NO_LIMIT,
+    RATE_BUCKETS,
+    STRATEGIES,
+    VENUES,
+    Event,
+    State,
+)
 from quarterdeck.kernel.vocabulary import (
     BreakerStage,
     BreakerTerm,
     DeskLimit,
+    InstrumentKind,
     InstrumentLimit,
     InstrumentTerm,
-    Metric,
     MetricTerm,
     Reason,
     StrategyLimit,
@@ -16,7 +29,7 @@ from quarterdeck.kernel.vocabulary import (
     VenueLimit,
 )
 
-__all__ = ["apply_setting", "check_setting"]
+__all__ = ["apply_setting", "check_change", "check_setting"]
 
 _COUNTS = (INSTRUMENTS, STRATEGIES, VENUES, ACCOUNTS)
 # Rows (a capacity) and columns of each table, in the order of `Table`.
@@ -44,20 +57,63 @@ def check_setting(event: Event) -> int:
         return Reason.INDEX_OUT_OF_RANGE.value
     if not 0 <= row < _ROWS[table] or not 0 <= column < _COLUMNS[table]:
         return Reason.INDEX_OUT_OF_RANGE.value
-    if abs(setting) > NO_LIMIT:
+    if not (-NO_LIMIT if _may_be_negative(table, column) else 0) <= setting <= NO_LIMIT:
         return Reason.VALUE_OUT_OF_RANGE.value
     if table == Table.COUNTS and not 0 <= setting <= _COUNTS[column]:
         return Reason.INDEX_OUT_OF_RANGE.value
     if table == Table.INSTRUMENT_TERM:
         return _check_term(column, setting)
-    if table == Table.ACCOUNT_VENUE and not 0 <= setting < (VENUES if column == 0 else NO_LIMIT):
+    if table == Table.ACCOUNT_VENUE and not 0 <= setting < (VENUES if column == 0 else MONEY_MAX):
         return Reason.INDEX_OUT_OF_RANGE.value
     return Reason.NONE.value
 
 
 @compiled
+def _may_be_negative(table: int, column: int) -> bool:
+    if table == Table.INSTRUMENT_TERM:
+        fee = column == InstrumentTerm.MAKER_FEE_PPB or column == InstrumentTerm.TAKER_FEE_PPB
+        return fee or column == InstrumentTerm.PRICE_EXPONENT or column == InstrumentTerm.QUANTITY_EXPONENT
+    return table == Table.DESK_LIMIT and (column == DeskLimit.EQUITY_FLOOR or column == DeskLimit.DAY_OFFSET_NS)
+
+
+@compiled
+def check_change(state: State, event: Event) -> int:
+    """The reason to refuse a setting that is sound but would pull the ground from under what is there, or NONE.
+
+    Rows are never taken away, and what money is counted in does not change while any of it is at stake.
+    """
+    table, row, column, setting = event["table"], event["row"], event["column"], event["setting"]
+    if table == Table.COUNTS:
+        counts = (state["instruments_count"], state["strategies_count"], state["venues_count"], state["accounts_count"])
+        return Reason.NONE.value if setting >= counts[column] else Reason.VALUE_OUT_OF_RANGE.value
+    if table == Table.INSTRUMENT_TERM and column <= InstrumentTerm.VALUE:
+        instrument = state["instruments"][row]
+        net = instrument["net"]
+        idle = net["quantity"] == 0 and net["buy_lots"] == 0 and net["sell_lots"] == 0
+        idle = idle and _nobody_holds(state, row)
+        return Reason.NONE.value if idle or instrument["terms"][column] == setting else Reason.VALUE_OUT_OF_RANGE.value
+    if table == Table.ACCOUNT_VENUE and column == 1:
+        account = state["accounts"][row]
+        empty = account["unrealised"] == 0 and account_equity(account) == 0
+        if not empty and (setting == 0 or not equity_fits(state, account, 0.0, setting)):
+            return Reason.VALUE_OUT_OF_RANGE.value
+    return Reason.NONE.value
+
+
+@compiled
+def _nobody_holds(state: State, instrument: int) -> bool:
+    """Strategies may hold against each other while the account's net position is flat."""
+    for strategy in range(state["strategies_count"]):
+        if state["positions"][strategy * INSTRUMENTS + instrument]["quantity"] != 0:
+            return False
+    return True
+
+
+@compiled
 def _check_term(column: int, setting: int) -> int:
     """Terms that are indices or divisors must be sound before anything uses them."""
+    if column == InstrumentTerm.KIND and not 0 <= setting <= InstrumentKind.TOKEN:
+        return Reason.VALUE_OUT_OF_RANGE.value
     if column == InstrumentTerm.VENUE and not 0 <= setting < VENUES:
         return Reason.INDEX_OUT_OF_RANGE.value
     if column == InstrumentTerm.ACCOUNT and not 0 <= setting < ACCOUNTS:
@@ -82,11 +138,12 @@ def _set_count(state: State, column: int, setting: int) -> None:
     else:
         state["accounts_count"] = setting
     state["order_rate"]["bucket_ns"] = 60 * _SECOND_NS // _WINDOW_BUCKETS + 1
-    for venue in range(state["venues_count"]):
+    # Every row, counted or not: an instrument may name a venue or a purse before it is counted.
+    for venue in range(VENUES):
         state["venues"][venue]["messages"]["bucket_ns"] = _SECOND_NS // _WINDOW_BUCKETS + 1
         state["venues"][venue]["results"]["bucket_ns"] = 60 * _SECOND_NS // _WINDOW_BUCKETS + 1
         state["venues"][venue]["errors"]["bucket_ns"] = 60 * _SECOND_NS // _WINDOW_BUCKETS + 1
-    for account in range(state["accounts_count"]):
+    for account in range(ACCOUNTS):
         if state["accounts"][account]["rate_ppb"] == 0:
             state["accounts"][account]["rate_ppb"] = 1_000_000_000
     if state["breaker"]["stage"] == BreakerStage.NORMAL:
@@ -98,6 +155,8 @@ def apply_setting(state: State, event: Event) -> None:
     """Sets one figure that `check_setting` let pass. It takes effect at the next event."""
     table, row, column, setting = event["table"], event["row"], event["column"], event["setting"]
     state["equity_high"] = -NO_LIMIT
+    state["equity_housed"] = -NO_LIMIT
+    state["day_end_ns"] = 0
     if table == Table.COUNTS:
         _set_count(state, column, setting)
     elif table == Table.INSTRUMENT_TERM:
@@ -118,3 +177,4 @@ def apply_setting(state: State, event: Event) -> None:
         state["accounts"][row]["venue"] = setting
     else:
         state["accounts"][row]["rate_ppb"] = setting
+        state["equity"] = sum_equity(state)

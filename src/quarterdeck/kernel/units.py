@@ -6,7 +6,6 @@ The first import after a change compiles them, which is said on standard error. 
 """
 
 import sys
-import time
 from collections.abc import Callable
 from typing import Any, Final, cast
 
@@ -20,12 +19,12 @@ from quarterdeck.kernel.compiled import JIT_ENABLED, code_folder, compiled
 from quarterdeck.kernel.layout import Records
 from quarterdeck.kernel.records import EVENT, STATE, Event, State
 
-__all__ = ["StateUnit", "events_at", "pointer", "record_address", "state_at", "state_unit", "unit"]
+__all__ = ["StateUnit", "events_at", "pointer", "record_address", "records_at", "state_at", "state_unit", "unit", "with_arrays"]
 
 _types = cast(Any, types)
 _carray = cast(Any, numba.carray)
 # `compiled` leaves out what returning an array needs.
-_with_arrays = cast(Any, numba.njit(cache=True))
+with_arrays = cast(Any, numba.njit(cache=True, nogil=True))
 _built: Final[list[object]] = []  # compiled code lives as long as this list
 
 StateUnit = Callable[[State, Event, Records[Event]], None]
@@ -51,13 +50,19 @@ def record_address(typing_context: Any, record: Any) -> Any:  # noqa: ARG001
     return _types.int64(record), generate
 
 
-@_with_arrays
+@with_arrays
 def state_at(address: int) -> State:
     """The state at an address."""
     return _carray(pointer(address), (1,), STATE)[0]
 
 
-@_with_arrays
+@with_arrays
+def records_at(address: int, count: int, layout: Any) -> Any:
+    """`count` records of a layout at an address."""
+    return _carray(pointer(address), (count,), layout)
+
+
+@with_arrays
 def events_at(address: int, count: int) -> Records[Event]:
     """`count` events at an address."""
     return _carray(pointer(address), (count,), EVENT)
@@ -70,10 +75,8 @@ def unit(name: str, words: int, entry: Callable[..., int]) -> Any:
     fresh = not marker.exists()
     if fresh:
         print(f"quarterdeck: compiling the {name} (once for this version) ...", file=sys.stderr, flush=True)
-    began = time.monotonic()
     built = cast(Any, numba).cfunc(signature, cache=True)(entry)
     if fresh:
-        print(f"quarterdeck: the {name} took {time.monotonic() - began:.1f} s", file=sys.stderr, flush=True)
         marker.touch()
     symbol = "quarterdeck_" + name.replace(" ", "_")
     cast(Any, llvmlite.binding).add_symbol(symbol, built.address)

@@ -17,8 +17,8 @@ A replacement keeps its place in the queue only when the price stays and the qua
 from quarterdeck.kernel.arithmetic import notional_fits
 from quarterdeck.kernel.compiled import compiled
 from quarterdeck.kernel.execution import cancel_order, crosses
-from quarterdeck.kernel.layout import Records
-from quarterdeck.kernel.market_records import DataSource, Listing, Market, MarketCount, Message, OrderList, word
+from quarterdeck.kernel.layout import Records, word
+from quarterdeck.kernel.market_records import DataSource, Listing, Market, MarketCount, Message, OrderList
 from quarterdeck.kernel.market_reports import report_order, report_refusal
 from quarterdeck.kernel.matching import place_order, trigger_stops
 from quarterdeck.kernel.records import NO_LIMIT, PRICE_MAX, QUANTITY_MAX, Event

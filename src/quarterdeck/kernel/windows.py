@@ -3,7 +3,7 @@
 from quarterdeck.kernel.compiled import compiled
 from quarterdeck.kernel.records import RATE_BUCKETS, RateWindow
 
-__all__ = ["window_add", "window_total"]
+__all__ = ["window_add", "window_clear", "window_total"]
 
 
 @compiled
@@ -32,3 +32,11 @@ def window_add(window: RateWindow, now_ns: int) -> None:
     window_total(window, now_ns)
     window["counts"][window["bucket"] % RATE_BUCKETS] += 1
     window["total"] += 1
+
+
+@compiled
+def window_clear(window: RateWindow) -> None:
+    """Forgets what was counted."""
+    for place in range(RATE_BUCKETS):
+        window["counts"][place] = 0
+    window["total"] = 0

@@ -5,6 +5,7 @@ its close, when the caller says so). The interval is the commonest time between 
 in UTC, so a daily bar is known at the next day's 00:00. A bar of quotes becomes one QUOTE at its close.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -37,11 +38,10 @@ def price_ticks(rows: Rows, instrument: Instrument, options: LoadOptions) -> dic
             detail = f"{rows.roles[role]} is rounded to no tick at all"
             rows.inspection.refuse("zero_price", (ticks[role] <= 0) & (numbers.values > 0), detail)
         else:
-            rows.inspection.refuse(
-                "off_grid", off & ~rows.inspection.bad, f'{detail}; give the tick, or off_grid = "round"'
-            )
-        large = np.isfinite(numbers.values) & (numbers.values > PRICE_MAX * float(instrument.tick))
-        rows.inspection.refuse("price_too_large", large, f"more than {PRICE_MAX} ticks")
+            detail += '; give the tick, or off_grid = "round"'
+            rows.inspection.refuse("off_grid", off & ~rows.inspection.bad, detail)
+        large = np.isfinite(numbers.values) & (numbers.values >= PRICE_MAX * float(instrument.tick))
+        rows.inspection.refuse("price_too_large", large, f"{PRICE_MAX} ticks or more")
     return ticks
 
 
@@ -51,10 +51,8 @@ def quantity_lots(rows: Rows, instrument: Instrument) -> dict[str, NDArray[np.in
     for role, numbers in rows.quantities.items():
         lots[role], off = steps_of(numbers, instrument.lot, floor=True)
         rows.inspection.report("quantity_rounded_down", off, f"{rows.roles[role]} to a lot of {instrument.lot:f}")
-        large = numbers.values / float(instrument.lot) > QUANTITY_MAX
-        rows.inspection.refuse(
-            "quantity_too_large", large & np.isfinite(numbers.values), f"more than {QUANTITY_MAX} lots"
-        )
+        large = np.isfinite(numbers.values) & (numbers.values >= QUANTITY_MAX * float(instrument.lot))
+        rows.inspection.refuse("quantity_too_large", large, f"{QUANTITY_MAX} lots or more")
     return lots
 
 
@@ -77,7 +75,7 @@ def convert_bars(rows: Rows, instrument: Instrument, options: LoadOptions) -> Co
     if "volume" in lots:
         events["volume"] = lots["volume"][good]
         rows.inspection.report("zero_volume", (lots["volume"] == 0) & ~rows.inspection.bad)
-    _report_stale(rows, np.stack([ticks[role][good] for role in ("open", "high", "low", "close")]))
+    _report_stale(rows, [events[role] for role in ("open", "high", "low", "close")])
     report_suspected_splits(rows.inspection, good, opened, ticks["open"][good], ticks["close"][good], options.splits)
     return Converted(events, None, rows)
 
@@ -99,7 +97,7 @@ def convert_quote_bars(rows: Rows, instrument: Instrument, options: LoadOptions)
     for role, quantities in lots.items():
         events[role] = quantities[good]
         rows.inspection.report("zero_quantity", (quantities == 0) & ~rows.inspection.bad, rows.roles[role])
-    _report_stale(rows, np.stack([bid[good], ask[good]]))
+    _report_stale(rows, [events["bid"], events["ask"]])
     report_suspected_splits(rows.inspection, good, opened, ticks["bid_open"][good], bid[good], options.splits)
     return Converted(events, None, rows)
 
@@ -120,6 +118,7 @@ def _bar_times(rows: Rows, options: LoadOptions) -> tuple[NDArray[np.int64], NDA
     steps = np.diff(times)
     interval = options.interval_ns or _interval(rows, steps)
     rows.inspection.facts["interval"] = format_span(interval)
+    rows.inspection.facts["interval_ns"] = interval
     same = np.flatnonzero(steps == 0)
     if len(same):
         rows.inspection.note("duplicate", len(same), "the time of the bar before it", int(good[same[0] + 1]) + 1)
@@ -161,9 +160,11 @@ def _report_gaps(
         rows.inspection.note("gap", len(gaps), detail, int(good[gaps[0] + 1]) + 1)
 
 
-def _report_stale(rows: Rows, prices: NDArray[np.int64]) -> None:
-    """Reports runs of at least 12 bars that repeat the prices of the bar before. `prices` has shape (columns, rows)."""
-    repeats = np.all(prices[:, 1:] == prices[:, :-1], axis=0)
+def _report_stale(rows: Rows, prices: Sequence[NDArray[np.int64]]) -> None:
+    """Reports runs of at least 12 bars that repeat the prices of the bar before. Shapes (good rows,)."""
+    repeats = np.ones(max(len(prices[0]) - 1, 0), np.bool_)
+    for price in prices:
+        repeats &= price[1:] == price[:-1]
     edges = np.diff(np.concatenate(([0], repeats.astype(np.int8), [0])))
     starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
     long = ends - starts >= _STALE_BARS

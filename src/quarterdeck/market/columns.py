@@ -1,5 +1,6 @@
 """What a column means: roles, the names by which each role is known, and what kind of table the roles make."""
 
+from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
@@ -101,7 +102,10 @@ def detect_roles(table: Table, columns: Mapping[str, str] | None = None) -> dict
             raise ConfigError("columns", role, column, f"one of {', '.join(ROLES)}")
         if column not in table.frame.columns:
             raise DataError(table.file, f"has no column {column!r} (for {role}): it has {_names(table)}")
-    by_name = {_plain(name): name for name in reversed(table.frame.columns) if name not in given.values()}
+    free = [name for name in table.frame.columns if name not in given.values()]
+    # Names that differ in case only (a venue's t and T) mean different things: which is which must be told.
+    times_used = Counter(_plain(name) for name in free)
+    by_name = {_plain(name): name for name in free if times_used[_plain(name)] == 1}
     roles = dict(given)
     for role, names in ROLES.items():
         if role in roles:

@@ -6,14 +6,19 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
 import msgspec
 import polars as pl
+import pyarrow as pa
+from pyarrow import parquet
 
 from quarterdeck.errors import DataError
 
 __all__ = ["FORMATS", "Table", "data_files", "read_table"]
+
+_parquet_file = cast(Any, parquet.ParquetFile)
+_ARROW_ERROR = cast(type[Exception], cast(Any, pa).ArrowException)
 
 FORMATS: Final = (".parquet", ".csv", ".csv.gz", ".csv.zst", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
 
@@ -78,15 +83,22 @@ def read_table(path: Path) -> Table:
 
 def _read_frame(path: Path, ending: str) -> pl.DataFrame:
     if ending == ".parquet":
-        try:
-            return pl.read_parquet(path)
-        except (pl.exceptions.PolarsError, OSError) as error:
-            raise DataError(
-                str(path), f"is not a whole Parquet file ({_brief(error)}): fetch or write it anew"
-            ) from error
+        return _read_parquet(path)
     if ending.startswith(".csv"):
         return _read_csv(path)
     return _read_json_lines(path, ending)
+
+
+def _read_parquet(path: Path) -> pl.DataFrame:
+    # pyarrow says what is wrong with a damaged file where polars panics; so names and values are checked before polars.
+    try:
+        table = _parquet_file(path).read()
+        table.validate(full=True)
+        columns = dict(zip(table.schema.names, table.columns, strict=True))
+        return pl.DataFrame({name: pl.Series(name, column) for name, column in columns.items()})
+    except (_ARROW_ERROR, pl.exceptions.PolarsError, OSError, ValueError) as error:
+        problem = f"is not a whole Parquet file ({_brief(error)}): fetch or write it anew"
+        raise DataError(str(path), problem) from error
 
 
 def _read_csv(path: Path) -> pl.DataFrame:

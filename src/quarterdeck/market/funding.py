@@ -23,7 +23,7 @@ def convert_funding(rows: Rows, begin_ns: int, end_ns: int, options: LoadOptions
     numbers = read_numbers(rows.table.frame[rows.roles["funding_rate"]])
     name = rows.roles["funding_rate"]
     rows.inspection.refuse("no_number", ~np.isfinite(numbers.values), f"{name} is missing or no number")
-    rows.inspection.refuse("rate_too_large", np.abs(numbers.values) > _RATE_MAX, f"{name} is a fraction of notional")
+    rows.inspection.refuse("rate_too_large", np.abs(numbers.values) >= _RATE_MAX, f"{name} is a fraction of notional")
     outside = (rows.time_ns < begin_ns) | (rows.time_ns > end_ns)
     rows.inspection.refuse("outside_prices", outside & ~rows.inspection.bad, "no price is known at that time")
     good = rows.good

@@ -48,7 +48,7 @@ def infer_tick(tables: Sequence[Rows]) -> Decimal:
 def _require_countable(rows: Rows, decimals: int) -> None:
     """Refuses a grid on which many prices are too large to count. A few such prices are bad rows, refused later."""
     for role, numbers in rows.prices.items():
-        large = ~rows.inspection.bad & (numbers.values > PRICE_MAX / 10.0**decimals)
+        large = ~rows.inspection.bad & (numbers.values >= PRICE_MAX / 10.0**decimals)
         if 100 * np.count_nonzero(large) > len(large):
             raise DataError(
                 rows.table.file,
@@ -69,6 +69,6 @@ def infer_lot(tables: Sequence[Rows], tick: Decimal) -> Decimal:
             sane = usable & (numbers.values < _QUANTITY_SANE)
             largest = max(largest, float(np.max(numbers.values, initial=0.0, where=sane)))
     decimals = min(decimals, max(0, CURRENCY_EXPONENT_MAX + decimal_parts(tick)[1]))
-    while largest * 10.0**decimals > QUANTITY_MAX and decimals > _QUANTITY_DECIMALS_MIN:
+    while largest * 10.0**decimals >= QUANTITY_MAX and decimals > _QUANTITY_DECIMALS_MIN:
         decimals -= 1
     return Decimal(1).scaleb(-decimals)

@@ -71,8 +71,8 @@ class Instrument:
             raise self._refuse("significant_figures", "0 (no such rule) to 12")
         if self.significant_figures and decimal_parts(self.tick)[0] != 1:
             raise self._refuse("tick", "a power of ten where significant figures are ruled")
-        if not 0 <= self.min_lots <= QUANTITY_MAX:
-            raise self._refuse("min_lots", f"0 to {QUANTITY_MAX}")
+        if not 0 <= self.min_lots < QUANTITY_MAX:
+            raise self._refuse("min_lots", f"0 to {QUANTITY_MAX - 1}")
         if not 0 <= self.currency_exponent <= CURRENCY_EXPONENT_MAX:
             raise self._refuse("currency_exponent", f"0 to {CURRENCY_EXPONENT_MAX}")
         self._check_rates()
@@ -189,13 +189,13 @@ class Instrument:
             raise self._refuse_value(name, value, f"an exact multiple of {step:f}") from error
 
     def _admit_price(self, ticks: int, price: Decimal | str | int) -> int:
-        if not 0 < ticks <= PRICE_MAX:
-            raise self._refuse_value("price", price, f"1 to {PRICE_MAX} ticks of {self.tick:f}")
+        if not 0 < ticks < PRICE_MAX:
+            raise self._refuse_value("price", price, f"1 to {PRICE_MAX - 1} ticks of {self.tick:f}")
         return ticks
 
     def _admit_quantity(self, lots: int, quantity: Decimal | str | int) -> int:
-        if abs(lots) > QUANTITY_MAX:
-            raise self._refuse_value("quantity", quantity, f"at most {QUANTITY_MAX} lots of {self.lot:f}")
+        if abs(lots) >= QUANTITY_MAX:
+            raise self._refuse_value("quantity", quantity, f"less than {QUANTITY_MAX} lots of {self.lot:f}")
         return lots
 
     def _refuse_value(self, name: str, value: object, allowed: str) -> ConfigError:

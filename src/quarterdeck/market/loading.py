@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -65,7 +65,7 @@ class MarketData:
     that was asked for; prices are in `instrument`'s ticks, quantities in its lots.
     """
 
-    events: Events
+    events: Events = field(repr=False)
     instrument: Instrument
     kind: str
     sources: tuple[Source, ...]
@@ -100,7 +100,7 @@ def load(
         of closes a ticker. timezone: IANA name for times without a zone.
     interval_ns, bar_time: a bar's length, and whether its time is its open (default) or its close.
     off_grid: what happens to a price between two ticks. keep_suspicious: keep prints that the file calls so.
-    splits: (time, new shares, old shares) each.
+    splits: (time, new shares, old shares) each; those outside the span of the prices are left out.
 
     Raises DataError naming file and row when the data cannot be traded, ConfigError for an impossible argument.
     """

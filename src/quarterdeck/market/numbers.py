@@ -47,7 +47,7 @@ def read_numbers(series: pl.Series) -> Numbers:
         if whole.null_count() == series.null_count():
             return _exact(whole, 0)
     floats = series.cast(pl.String).cast(pl.Float64, strict=False) if _is_text(dtype) else series.cast(pl.Float64)
-    return Numbers(floats.to_numpy().astype(np.float64))
+    return Numbers(floats.to_numpy().astype(np.float64, copy=False))
 
 
 def _is_text(dtype: pl.DataType) -> bool:

@@ -7,28 +7,43 @@ for at one event can meet the venue at the next one at the earliest, in the book
 Everything that is applied to the desk is also laid on the tape, in that order: the tape is what the journal holds.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quarterdeck.kernel.account import apply_event, new_events
-from quarterdeck.kernel.compiled import compiled
+from quarterdeck.kernel.compiled import JIT_ENABLED, compiled, inlined
 from quarterdeck.kernel.layout import Records
 from quarterdeck.kernel.market import market_accept, market_apply
-from quarterdeck.kernel.market_records import MARKET_REPORTS, Market, MarketSetting
+from quarterdeck.kernel.market_records import MARKET, MARKET_REPORTS, Market, MarketSetting
 from quarterdeck.kernel.pointers import call_strategy
-from quarterdeck.kernel.records import Event, State
+from quarterdeck.kernel.records import ACTIONS, STATE, Event, State
+from quarterdeck.kernel.units import events_at, record_address, records_at, unit, with_arrays
 from quarterdeck.kernel.vocabulary import EventKind
 from quarterdeck.strategies.asking import ASKS
 
-__all__ = ["TAPE_MARGIN", "TAPE_RECORDS", "new_asks", "new_reports", "new_tape", "run", "step", "take"]
+__all__ = ["TAPE_MARGIN", "TAPE_RECORDS", "new_asks", "new_reports", "new_tape", "run", "step", "step_context", "step_one", "take"]
 
 TAPE_MARGIN = MARKET_REPORTS + 64 * ASKS + 1  # records that one event can put on the tape at most
 TAPE_RECORDS = 4 * TAPE_MARGIN
 
 
-@compiled
+def _venue_entry(markets: int, event: int, reports: int) -> int:
+    return market_apply(records_at(markets, 1, MARKET), events_at(event, 1), 0, events_at(reports, MARKET_REPORTS))
+
+
+_call_venue: Final = unit("simulated venue", 3, _venue_entry) if JIT_ENABLED else None
+
+
+def _venue_by_symbol(markets: Any, events: Any, index: int, reports: Any) -> int:
+    return _call_venue(markets.ctypes.data, record_address(events[index]), reports.ctypes.data)
+
+
+_venue: Final = compiled(_venue_by_symbol) if JIT_ENABLED else market_apply
+
+
+@inlined
 def _lay(tape: Records[Event], taped: int, record: Event) -> int:
     """Copies a record onto the tape; a tape of no length keeps nothing."""
     if len(tape) == 0:
@@ -47,7 +62,7 @@ def _send(state: State, markets: Records[Market], actions: Records[Event], count
             market_accept(markets, actions, place, 0, due)
 
 
-@compiled
+@inlined
 def step(
     states: Records[State],
     markets: Records[Market],
@@ -60,7 +75,7 @@ def step(
 ) -> tuple[int, int]:
     """Takes one event through the venue and the desk. Returns (reports made, records on the tape)."""
     state = states[0]
-    count = market_apply(markets, events, index, reports)
+    count = _venue(markets, events, index, reports)
     for place in range(count):
         taped = _lay(tape, taped, reports[place])
         said = apply_event(state, reports[place], actions)
@@ -71,6 +86,39 @@ def step(
     if said:
         _send(state, markets, actions, said)
     return count, taped
+
+
+@with_arrays
+def _step_at(context: Any, index: int, taped: int) -> int:
+    states = records_at(context[0], 1, STATE)
+    markets = records_at(context[1], 1, MARKET)
+    reports = events_at(context[2], MARKET_REPORTS)
+    actions = events_at(context[3], ACTIONS)
+    tape = events_at(context[4], context[5])
+    count, taped = step(states, markets, events_at(context[6], context[7]), index, reports, actions, tape, taped)
+    return (count << 32) | taped
+
+
+def _step_in(context: Any, index: int, taped: int) -> int:
+    states, markets, reports, actions, tape, events = context
+    count, taped = step(states, markets, events, index, reports, actions, tape, taped)
+    return (count << 32) | taped
+
+
+# `step` for a Python loop: (context, index, taped) -> reports * 2**32 + records on the tape. Each array handed from
+# Python to compiled code costs 0.1 us, so the arrays are handed over once, as addresses.
+step_one: Final = _step_at if JIT_ENABLED else _step_in
+
+
+def step_context(
+    states: Any, markets: Any, reports: Any, actions: Any, tape: Any, events: Any
+) -> Any:
+    """Returns the context of `step_one`. The arrays must outlive it."""
+    arrays = (states, markets, reports, actions, tape, events)
+    if not JIT_ENABLED:
+        return arrays
+    places = [array.ctypes.data for array in arrays]
+    return np.array([*places[:5], len(tape), places[5], len(events)], np.int64)
 
 
 @compiled

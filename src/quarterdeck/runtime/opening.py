@@ -37,6 +37,7 @@ from quarterdeck.kernel.vocabulary import (
     Table,
     VenueLimit,
 )
+from quarterdeck.market.events import join_events
 from quarterdeck.market.instruments import Instrument
 
 __all__ = ["market_instruments", "opening_events"]
@@ -323,4 +324,4 @@ def opening_events(config: DeskConfig, epoch: int, time_ns: int, *, fresh: bool)
     parts = [configure, _session_start(config, epoch, time_ns), _connections(config, time_ns)]
     if fresh:
         parts.append(_deposits(config, time_ns))
-    return np.concatenate(parts)
+    return join_events(parts)

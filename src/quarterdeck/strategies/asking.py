@@ -60,7 +60,7 @@ def ask_market(asks: Records[Event], count: int, instrument: int, side: int, lot
 
 @compiled
 def ask_stop(asks: Records[Event], count: int, instrument: int, side: int, trigger: int, lots: int, reason: int) -> int:
-    """Asks for a protective stop: a reduce-only market order once `trigger` ticks are reached. A kill leaves it working."""
+    """Asks for a protective stop: reduce-only, at the market once `trigger` is reached. A kill leaves it working."""
     flags = Flag.REDUCE_ONLY | Flag.PROTECTIVE
     if _order(asks, count, instrument, side, lots, flags, reason):
         asks[count]["trigger_price"] = trigger

@@ -1,0 +1,233 @@
+"""What `quarterdeck demo` and `quarterdeck run` show: a few lines a second for people, and a summary at the end."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from quarterdeck.config import DeskConfig
+from quarterdeck.desk.loop import run_session
+from quarterdeck.desk.narrative import Line, money_text
+from quarterdeck.desk.place import DeskPlace
+from quarterdeck.desk.session import PaperSession, SessionOptions
+from quarterdeck.desk.status import positions, profit
+from quarterdeck.errors import DeskError
+from quarterdeck.journal import rfc3339
+from quarterdeck.kernel.vocabulary import BreakerStage
+from quarterdeck.market import Events
+from quarterdeck.research.fitting import DataRequest, fit_desk
+
+__all__ = ["Viewer", "run_visibly"]
+
+_FILLS_A_SECOND: Final = 4
+_TOLD: Final = {
+    "BREAKER_CHANGE": "[bold red]breaker[/]",
+    "METRIC_CHANGE": "[red]metric[/]",
+    "WARNING": "[yellow]warning[/]",
+    "ANOMALY": "[bold red]anomaly[/]",
+    "REFUSED": "[red]event refused[/]",
+    "LIQUIDATION": "[bold red]liquidation[/]",
+    "THROTTLED": "[yellow]throttled[/]",
+    "FLATTENED": "[cyan]flattened[/]",
+    "ORDER_REJECTED": "[yellow]venue refused[/]",
+}
+
+
+class Viewer:
+    """Shows a session on a console. Fills are told singly up to a few a second, the rest is counted."""
+
+    def __init__(self, config: DeskConfig, console: Console, every_s: float = 5.0) -> None:
+        self._config, self._console = config, console
+        self._every = every_s
+        self._due = 0.0
+        self._second = 0
+        self._told = 0
+        self._untold = 0
+        self._blocks: Counter[str] = Counter()
+        self._seen = (0, 0, 0)
+        self.session: PaperSession | None = None
+
+    def say(self, sentence: str) -> None:
+        """Prints a sentence."""
+        self._console.print(f"[dim]·[/] {escape(sentence)}", highlight=False)
+
+    def tell(self, line: Line) -> None:
+        """Takes a narrated line, and prints it when it is worth it."""
+        if line.event == "ORDER_FILLED":
+            self._fill(line)
+        elif line.event.startswith("COMMAND_"):
+            scope = f"{line.fields['strategy']}/{line.fields['instrument']}"
+            verb = line.event.removeprefix("COMMAND_").lower()
+            self._print(line.time_ns, f"[bold magenta]{verb}[/] {scope}, by {line.fields['person']}")
+        elif line.event in _TOLD and self._room():
+            words = ", ".join(f"{name} {value}" for name, value in line.fields.items())
+            self._print(line.time_ns, f"{_TOLD[line.event]} {escape(words)}")
+
+    def each(self) -> None:
+        """Called after every turn of the loop: prints the state of things every few seconds."""
+        now = time.monotonic()
+        if now >= self._due and self.session is not None:
+            first, self._due = self._due == 0.0, now + self._every
+            if not first:
+                self._heartbeat(self.session)
+
+    def header(self, facts: Sequence[tuple[str, str]]) -> None:
+        self._console.print(
+            f"[bold]{self._config.desk.name}[/]: {escape(self._config.desk.description)}", highlight=False
+        )
+        self._table(facts)
+
+    def summary(self, session: PaperSession, command: str) -> None:
+        """Prints what the session did, and how to look at it again."""
+        state, tally, config = session.desk.states[0], session.tally, self._config
+        exponent, currency = config.base_exponent, config.desk.base_currency
+        result = profit(session.desk.states)
+        rejected = ", ".join(f"{reason} {count}" for reason, count in tally.rejected.most_common()) or "none"
+        flat = self._holding(session)
+        money = {
+            name: money_text(getattr(result, name), exponent, 4)
+            for name in ("realised", "unrealised", "fees", "funding")
+        }
+        self._console.print()
+        self._table(
+            [
+                (
+                    "events",
+                    f"{int(state['events']):,} applied, journal at record {session.recovered.writer.next_sequence:,}",
+                ),
+                (
+                    "orders",
+                    f"{tally.orders:,} sent, {tally.fills:,} fills, {tally.modified:,} cut to size by the rails",
+                ),
+                ("rejected", f"{sum(tally.rejected.values()):,} by the rails ({rejected})"),
+                *self._venue_refusals(session),
+                (
+                    "PnL",
+                    f"{money_text(result.total, exponent, 4)} {currency} since the first session: "
+                    + ", ".join(f"{k} {v}" for k, v in money.items()),
+                ),
+                ("positions", flat),
+                ("equity", f"{money_text(int(state['equity']), exponent)} {currency}"),
+                (
+                    "drawdown",
+                    f"{money_text(tally.drawdown, exponent)} {currency} at most ({100 * tally.drawdown_share:.3f}%)",
+                ),
+                ("breaker", BreakerStage(int(state["breaker"]["stage"])).name),
+                ("digest", session.desk.digest.hex()),
+                ("journal", str(session.place.journal)),
+                ("verify it", f"quarterdeck journal verify {session.place.journal}"),
+                ("replay it", f"quarterdeck replay {command}"),
+            ]
+        )
+
+    def _holding(self, session: PaperSession) -> str:
+        held = positions(session.desk.states, self._config, session.names)
+        return ", ".join(f"{one['strategy']} {one['quantity']} {one['instrument']}" for one in held) or "flat"
+
+    def _venue_refusals(self, session: PaperSession) -> list[tuple[str, str]]:
+        refused = session.tally.refused_by_venue
+        words = ", ".join(f"{reason} {count}" for reason, count in refused.most_common())
+        return [("refused", f"{sum(refused.values()):,} by the venue ({words})")] if refused else []
+
+    def _table(self, rows: Sequence[tuple[str, str]]) -> None:
+        table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+        table.add_column(style="dim", no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, text in rows:
+            table.add_row(name, escape(text))
+        self._console.print(table, highlight=False)
+
+    def _fill(self, line: Line) -> None:
+        if not self._room():
+            return
+        fields = line.fields
+        side = "[green]buys [/]" if fields["side"] == "BUY" else "[red]sells[/]"
+        what = f"{fields['quantity']} {fields['instrument']} at {fields['price']}"
+        how = f"({fields['liquidity']}, fee {fields['fee']}), order {fields['order_id']}"
+        self._print(line.time_ns, f"{fields['strategy']} {side} {escape(what)} {how}")
+
+    def _room(self) -> bool:
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second, self._told = second, 0
+        self._told += 1
+        if self._told > _FILLS_A_SECOND:
+            self._untold += 1
+            return False
+        return True
+
+    def _heartbeat(self, session: PaperSession) -> None:
+        state, tally, exponent = session.desk.states[0], session.tally, self._config.base_exponent
+        counts = (tally.orders, tally.fills, sum(tally.rejected.values()))
+        orders, fills, blocked = (now - before for now, before in zip(counts, self._seen, strict=True))
+        self._seen = counts
+        holding = self._holding(session)
+        pnl = money_text(profit(session.desk.states).total, exponent, 4)
+        more = f"; {self._untold} lines not shown" if self._untold else ""
+        self._untold = 0
+        stage = BreakerStage(int(state["breaker"]["stage"])).name.lower()
+        self._print(
+            int(state["time_ns"]),
+            f"[bold]equity {money_text(int(state['equity']), exponent)}[/], PnL {pnl}, {escape(holding)}; "
+            f"+{orders} orders, +{fills} fills, +{blocked} refused, {int(state['open_count'])} open; "
+            f"breaker {stage}{more}",
+        )
+
+    def _print(self, time_ns: int, words: str) -> None:
+        self._console.print(f"[dim]{rfc3339(time_ns)[11:23]}[/] {words}", highlight=False, soft_wrap=True)
+
+
+def run_visibly(
+    config: DeskConfig,
+    *,
+    seconds: float | None,
+    data: Sequence[Path],
+    speed: float | None,
+    seed: int | None,
+    folder: Path | None,
+    command: str,
+) -> None:
+    """Runs a paper desk and shows it. `command` is how its person names it.
+
+    With `data`, recorded events take the place of the generated market, at `speed` times their own pace (by default so
+    that they last `seconds`, or a minute), and the desk keeps a journal of its own for them. ConfigError, DataError:
+    nothing was begun; JournalFull: trading stopped.
+    """
+    console = Console(width=None if Console().is_terminal else 120)
+    events: Events | None = None
+    changes: tuple[str, ...] = ()
+    if data:
+        fitted = fit_desk(config, DataRequest(paths=tuple(data)))
+        config = fitted.config.model_copy(update={"desk": fitted.config.desk.model_copy(update={"mode": "paper"})})
+        events, changes = fitted.data.events, fitted.changes
+        span = (int(events["time_ns"][-1]) - int(events["time_ns"][0])) / 1e9
+        speed = speed or max(1.0, span / (seconds or 60.0))
+        folder = folder or config.folder / "data" / "recorded" / time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    if config.desk.mode != "paper":
+        raise DeskError(f"{config.file}: desk.mode is {config.desk.mode!r}; only a paper desk can run in this version")
+    place = DeskPlace(folder or config.folder)
+    viewer = Viewer(config, console)
+    options = SessionOptions(seed=seed, speed=speed or 1.0, data=events, tell=viewer.tell, say=viewer.say)
+    session = PaperSession(config, place, options)
+    source = f"{len(events):,} recorded events" if events is not None else "a generated market: it shows no real one"
+    viewer.header(
+        [
+            ("market", f"{source}, {options.speed:g} times as fast as the clock"),
+            ("strategies", ", ".join(f"{one.name} ({one.kind})" for one in config.strategies)),
+            ("journal", str(place.journal)),
+            (
+                "stop it",
+                f"Ctrl-C, or quarterdeck stop {command}" + (f"; it ends after {seconds:g} s" if seconds else ""),
+            ),
+        ]
+    )
+    for change in changes:
+        viewer.say(change)
+    viewer.session = session
+    run_session(session, seconds, each=viewer.each)
+    viewer.summary(session, command if folder is None else str(folder))

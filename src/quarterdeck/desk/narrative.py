@@ -1,0 +1,190 @@
+"""The words for what happens on a desk: one line of fields for each record or action that people want to know of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Final, Literal, TypeAlias
+
+from quarterdeck.config import DeskConfig
+from quarterdeck.journal import rfc3339
+from quarterdeck.kernel.vocabulary import BreakerStage, Decision, EventKind, Flag, Metric, MetricLevel, Reason
+from quarterdeck.market import Instrument
+from quarterdeck.runtime.directory import directory
+from quarterdeck.runtime.opening import market_instruments
+from quarterdeck.runtime.wording import order_name
+
+__all__ = ["Channel", "Fields", "Line", "Narrator", "Speaker", "money_text", "word_of"]
+
+Channel: TypeAlias = Literal["system", "trading", "error"]
+Fields: TypeAlias = dict[str, object]
+Speaker: TypeAlias = Callable[[Any, int], tuple[Channel, str, Fields]]
+_COMMANDS: Final = (*range(EventKind.PAUSE, EventKind.THROTTLE_RESET + 1), EventKind.ACKNOWLEDGE)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line: the log it belongs to, the event's name, the desk's time, the journal's sequence, and its fields."""
+
+    channel: Channel
+    event: str
+    time_ns: int
+    sequence: int
+    fields: Fields
+
+    def as_dict(self) -> Fields:
+        return {"time": rfc3339(self.time_ns), "sequence": self.sequence, **self.fields}
+
+
+def word_of(words: type[IntEnum], number: int) -> str:
+    """The name of a number; the number itself where it has none."""
+    return words(number).name if number in words.__members__.values() else str(number)
+
+
+def money_text(units: int, exponent: int, places: int = 2) -> str:
+    """Money units as text, rounded to some places."""
+    scaled = round(units / 10 ** (exponent - places)) if exponent > places else units * 10 ** (places - exponent)
+    sign, whole = "-" if scaled < 0 else "", abs(scaled)
+    return f"{sign}{whole // 10**places:,}.{whole % 10**places:0{places}d}"
+
+
+class Narrator:
+    """Turns what a replica hears into lines, and hands each to `tell`."""
+
+    def __init__(self, config: DeskConfig, tell: Callable[[Line], None]) -> None:
+        self.names = directory(config)
+        self._instruments: tuple[Instrument, ...] = market_instruments(config)
+        self._exponent = config.base_exponent
+        self._tell = tell
+        self._speakers: dict[int, Speaker] = {
+            EventKind.ORDER_REQUEST: self._request,
+            EventKind.DECISION: self._decision,
+            EventKind.SUBMIT: self._submit,
+            EventKind.FILL: self._fill,
+            EventKind.ORDER_REJECTED: self._refused_order,
+            EventKind.ORDER_CANCELED: self._ended,
+            EventKind.ORDER_EXPIRED: self._ended,
+            EventKind.ORDER_UNKNOWN: self._ended,
+            EventKind.ORDER_NOT_FOUND: self._ended,
+            **dict.fromkeys(_COMMANDS, self._command),
+            EventKind.BREAKER_CHANGE: self._stage,
+            EventKind.METRIC_CHANGE: self._metric,
+            EventKind.WARNING: self._warning,
+            EventKind.ANOMALY: self._odd,
+            EventKind.REFUSED: self._odd,
+            EventKind.LIQUIDATION: self._notice,
+            EventKind.THROTTLED: self._notice,
+            EventKind.FLATTENED: self._notice,
+            EventKind.SESSION_START: self._session,
+            EventKind.SESSION_END: self._session,
+        }
+
+    def hear(self, record: Any, sequence: int) -> None:
+        """Takes one record or action; most kinds say nothing."""
+        kind = int(record["kind"])
+        speak = self._speakers.get(kind)
+        if speak is not None:
+            channel, event, fields = speak(record, kind)
+            self._tell(Line(channel, event, int(record["time_ns"]), sequence, fields))
+
+    def price(self, instrument: int, ticks: int) -> str | None:
+        """A price as text; None for no price, as of a market order."""
+        if ticks == 0 or not 0 <= instrument < len(self._instruments):
+            return None
+        return f"{self._instruments[instrument].ticks_to_price(ticks).normalize():f}"
+
+    def quantity(self, instrument: int, lots: int) -> str:
+        if not 0 <= instrument < len(self._instruments):
+            return str(lots)
+        return f"{self._instruments[instrument].lots_to_quantity(lots).normalize():f}"
+
+    def _place(self, record: Any) -> Fields:
+        instrument, strategy = int(record["instrument"]), int(record["strategy"])
+        return {
+            "instrument": self.names.instruments.label(instrument),
+            "strategy": self.names.strategies.label(strategy),
+        }
+
+    def _order(self, record: Any, kind: int) -> Fields:
+        instrument = int(record["instrument"])
+        fields: Fields = {"order_id": order_name(int(record["order_id"]))} if kind != EventKind.ORDER_REQUEST else {}
+        fields |= self._place(record)
+        fields["side"] = "SELL" if record["flags"] & Flag.SELL else "BUY"
+        fields["price"] = self.price(instrument, int(record["price"]))
+        fields["quantity"] = self.quantity(instrument, int(record["quantity"]))
+        return fields
+
+    def _request(self, record: Any, kind: int) -> tuple[Channel, str, Fields]:
+        fields = self._order(record, kind)
+        return "trading", "SIGNAL_GENERATED", {**fields, "reason": word_of(Reason, int(record["reason"]))}
+
+    def _decision(self, record: Any, kind: int) -> tuple[Channel, str, Fields]:
+        decision = int(record["decision"])
+        fields = self._order(record, kind)
+        fields["asked"] = self.quantity(int(record["instrument"]), int(record["trigger_price"]))
+        fields["decision"] = word_of(Decision, decision)
+        fields["reason"] = word_of(Reason, int(record["reason"]))
+        return "trading", "RISK_BLOCK" if decision == Decision.REJECTED else "RISK_DECISION", fields
+
+    def _submit(self, record: Any, kind: int) -> tuple[Channel, str, Fields]:
+        fields = self._order(record, kind)
+        fields["reason"] = word_of(Reason, int(record["reason"]))
+        return "trading", "ORDER_SUBMITTED", fields
+
+    def _fill(self, record: Any, kind: int) -> tuple[Channel, str, Fields]:
+        fields = self._order(record, kind)
+        instrument = self._instruments[int(record["instrument"])]
+        fields["fee"] = f"{instrument.units_to_money(int(record['fee'])).normalize():f}"
+        fields["liquidity"] = "maker" if record["flags"] & Flag.MAKER else "taker"
+        fields["trade_id"] = int(record["trade_id"])
+        return "trading", "ORDER_FILLED", fields
+
+    def _ended(self, record: Any, kind: int) -> tuple[Channel, str, Fields]:
+        return "trading", EventKind(kind).name, {"order_id": order_name(int(record["order_id"])), **self._place(record)}
+
+    def _refused_order(self, record: Any, kind: int) -> tuple[Channel, str, Fields]:
+        channel, event, fields = self._ended(record, kind)
+        return channel, event, {**fields, "reason": word_of(Reason, int(record["value"]))}
+
+    def _command(self, record: Any, kind: int) -> tuple[Channel, str, Fields]:
+        person = int(record["person"])
+        fields = {**self._place(record), "person": "nobody named" if person < 0 else self.names.people.label(person)}
+        return "system", f"COMMAND_{EventKind(kind).name}", fields
+
+    def _stage(self, record: Any, kind: int) -> tuple[Channel, str, Fields]:
+        fields: Fields = {
+            "before": word_of(BreakerStage, int(record["price"])),
+            "stage": word_of(BreakerStage, int(record["quantity"])),
+            "multiplier": int(record["order_id"]) / 1e6,
+            "reason": word_of(Reason, int(record["reason"])),
+            "equity": money_text(int(record["trigger_price"]), self._exponent),
+        }
+        return "system", EventKind(kind).name, fields
+
+    def _metric(self, record: Any, kind: int) -> tuple[Channel, str, Fields]:
+        fields: Fields = {
+            "metric": word_of(Metric, int(record["price"])),
+            "level": word_of(MetricLevel, int(record["quantity"])),
+            "value": int(record["order_id"]) / 1e6,
+        }
+        return "system", EventKind(kind).name, fields
+
+    def _warning(self, record: Any, kind: int) -> tuple[Channel, str, Fields]:
+        use, limit = int(record["price"]), int(record["quantity"])
+        fields = {**self._place(record), "reason": word_of(Reason, int(record["reason"])), "use": use, "limit": limit}
+        return "system", EventKind(kind).name, fields
+
+    def _odd(self, record: Any, kind: int) -> tuple[Channel, str, Fields]:
+        fields: Fields = {
+            **self._place(record),
+            "reason": word_of(Reason, int(record["reason"])),
+            "of": word_of(EventKind, int(record["price"])),
+            "order_id": order_name(int(record["order_id"])),
+        }
+        return "error", EventKind(kind).name, fields
+
+    def _notice(self, record: Any, kind: int) -> tuple[Channel, str, Fields]:
+        fields = {**self._place(record), "reason": word_of(Reason, int(record["reason"]))}
+        return "system", EventKind(kind).name, fields
+
+    def _session(self, record: Any, kind: int) -> tuple[Channel, str, Fields]:
+        return "system", EventKind(kind).name, {"epoch": int(record["epoch"])}

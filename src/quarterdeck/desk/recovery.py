@@ -1,0 +1,170 @@
+"""How a desk starts: what the journal holds becomes its state again, and what cannot have survived is said aloud.
+
+The newest valid snapshot, or the journal's beginning; then every record after it through the kernel, the digest checked
+at each seal. A simulated venue lives in the desk's process: its book of resting orders died with it, so the desk's open
+orders are reported as gone, by events like any other. Positions and cash stay.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quarterdeck.config import DeskConfig
+from quarterdeck.desk.keeping import journal_options
+from quarterdeck.desk.place import DeskPlace
+from quarterdeck.errors import DeskError, ReplayError
+from quarterdeck.journal import OS_DISK, Disk, JournalReader, JournalWriter, Snapshot, newest_valid
+from quarterdeck.kernel.account import new_events
+from quarterdeck.kernel.layout import Records
+from quarterdeck.kernel.records import State
+from quarterdeck.kernel.vocabulary import EventKind, InstrumentTerm, OrderStatus, Table
+from quarterdeck.runtime.opening import opening_events
+from quarterdeck.runtime.replay import Replayer
+
+__all__ = ["Recovered", "check_same_desk", "held_positions", "lost_orders", "recover"]
+
+_NEVER_HEARD: Final = (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN)
+_UNCHANGING: Final = (
+    InstrumentTerm.KIND,
+    InstrumentTerm.VENUE,
+    InstrumentTerm.ACCOUNT,
+    InstrumentTerm.VALUE,
+    InstrumentTerm.PRICE_EXPONENT,
+    InstrumentTerm.QUANTITY_EXPONENT,
+    InstrumentTerm.TICK_MANTISSA,
+    InstrumentTerm.LOT_MANTISSA,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """A desk's journal, open for writing, and the state that it holds; None where it holds nothing yet.
+
+    `epoch` is the new session's. `said` tells people what was found.
+    """
+
+    writer: JournalWriter
+    states: Records[State] | None
+    epoch: int
+    said: tuple[str, ...] = field(default=())
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the simulated accounts have not received their deposits yet."""
+        return self.states is None or not self.states[0]["kinds"][EventKind.TRANSFER]
+
+    @property
+    def time_ns(self) -> int:
+        """The desk's time where the journal ends."""
+        return 0 if self.states is None else int(self.states[0]["time_ns"])
+
+
+def recover(config: DeskConfig, place: DeskPlace, *, disk: Disk = OS_DISK) -> Recovered:
+    """Takes the journal's lock, rebuilds the state and raises the epoch.
+
+    JournalLocked: the desk runs already. JournalCorrupt, ReplayError: the journal is not what was written, or does not
+    replay to its digests; nothing is traded on such a state. DeskError: desk.toml has become another desk.
+    """
+    writer = JournalWriter(place.journal, config.desk.name, journal_options(config.journal), disk=disk)
+    try:
+        said: list[str] = []
+        if writer.torn is not None:
+            torn = writer.torn
+            said.append(
+                f"the journal's end was torn at record {torn.sequence} ({torn.cause}); cut, kept as {torn.kept}"
+            )
+        states = None
+        if writer.next_sequence > 0:
+            states = _rebuild(place, disk, said)
+            check_same_desk(config, states)
+        last = 0 if states is None else int(states[0]["epoch"])
+        epoch = max(place.last_epoch(), last) + 1
+        place.keep_epoch(epoch)
+    except BaseException:
+        writer.close()
+        raise
+    return Recovered(writer, states, epoch, tuple(said))
+
+
+def _rebuild(place: DeskPlace, disk: Disk, said: list[str]) -> Records[State]:
+    snapshot, skipped = newest_valid(place.snapshots, disk=disk)
+    said.extend(f"not used: {problem}" for problem in skipped)
+    replayer = _replayer(JournalReader(place.journal, disk=disk), snapshot, said)
+    begin = replayer.sequence
+    replayer.advance()
+    begin = (
+        "the first record" if snapshot is None or replayer.events > replayer.sequence else f"snapshot {snapshot.name}"
+    )
+    said.append(
+        f"recovered: {replayer.events} records replayed, from record {begin} to {replayer.sequence}, "
+        f"{replayer.seals_checked} digests checked; the state is {replayer.digest.hex()[:16]}"
+    )
+    return replayer.states
+
+
+def _replayer(reader: JournalReader, snapshot: Snapshot | None, said: list[str]) -> Replayer:
+    if snapshot is None:
+        return Replayer(reader)
+    try:
+        return Replayer(reader, snapshot)
+    except ReplayError as error:
+        said.append(f"not used: {error}")
+        return Replayer(reader)
+
+
+def check_same_desk(config: DeskConfig, states: Records[State]) -> None:
+    """Raises DeskError when an instrument's place has become another one: its position would be misread."""
+    state = states[0]
+    opening = opening_events(config, 1, 1, fresh=False)
+    terms = opening[(opening["kind"] == EventKind.CONFIGURE) & (opening["table"] == Table.INSTRUMENT_TERM)]
+    rows, columns, values = (cast("list[int]", terms[word].tolist()) for word in ("row", "column", "setting"))
+    for row, column, value in zip(rows, columns, values, strict=True):
+        if row >= state["instruments_count"] or column not in _UNCHANGING:
+            continue
+        known = int(state["instruments"][row]["terms"][column])
+        if known not in {0, value}:
+            symbol, word = config.instruments[row].symbol, InstrumentTerm(column).name.lower()
+            raise DeskError(
+                f"{config.file}: instrument {row + 1} ({symbol}) has {word} {value}, the journal has {known}: "
+                "positions would be misread; add instruments at the end, or move the desk's data/ aside"
+            )
+
+
+def lost_orders(states: Records[State], time_ns: int) -> NDArray[np.void]:
+    """Returns the reports that end every open order: its venue is gone.
+
+    One that the venue had accepted is cancelled. One that it had not answered may never have arrived: it is not found,
+    and not found again.
+    """
+    state = states[0]
+    found: list[tuple[EventKind, int, int, int]] = []
+    for place in range(int(state["open_count"])):
+        order = cast(Any, state["orders"])[int(state["open_orders"][place])]
+        unheard = int(order["status"]) in _NEVER_HEARD
+        kinds = (EventKind.ORDER_NOT_FOUND,) * 2 if unheard else (EventKind.ORDER_CANCELED,)
+        found += [(kind, int(order["id"]), int(order["instrument"]), int(order["strategy"])) for kind in kinds]
+    events = new_events(len(found))
+    for index, (kind, order_id, instrument, strategy) in enumerate(found):
+        events[index]["kind"] = kind
+        events[index]["order_id"] = order_id
+        events[index]["instrument"] = instrument
+        events[index]["strategy"] = strategy
+        events[index]["time_ns"] = time_ns
+    return events
+
+
+def held_positions(states: Records[State], time_ns: int) -> NDArray[np.void]:
+    """Returns what a new simulated venue must know of the positions held: for the venue alone, the kernel has them."""
+    state = states[0]
+    nets = [cast(Any, state["instruments"])[index]["net"] for index in range(int(state["instruments_count"]))]
+    held = [(index, int(net["quantity"])) for index, net in enumerate(nets) if net["quantity"]]
+    events = new_events(len(held))
+    for place, (index, quantity) in enumerate(held):
+        events[place]["kind"] = EventKind.POSITION_ADOPTED
+        events[place]["instrument"] = index
+        events[place]["quantity"] = quantity
+        events[place]["price"] = 1
+        events[place]["time_ns"] = time_ns
+    return events
