@@ -4,16 +4,23 @@ W1 and W2 run compiled strategies; BENCH_VARIANT=python runs W2 with a plain Pyt
 simulated venue, the rails, the ledger, the strategy, for every event. Outside (`prep_s`): arrays into event records.
 """
 
+import asyncio
 import math
 import os
+import tempfile
+import time
 from importlib.metadata import version
 from pathlib import Path
+from time import perf_counter_ns as now
 
 import msgspec
 import numpy as np
 import spec as S
-from common import Clock, main
+import uvloop
+from common import Clock, feed_from_thread, main, w3_quote, w3_stats
 from quarterdeck.config import load_desk
+from quarterdeck.desk.trading import LiveDesk
+from quarterdeck.journal import JournalOptions, JournalWriter
 from quarterdeck.kernel.account import new_events
 from quarterdeck.kernel.compiled import compiled
 from quarterdeck.kernel.market import new_market
@@ -203,5 +210,89 @@ def w2(data, n):
     return result(built, run, prep, jit) | {"orders": orders, "cancels": cancels}
 
 
+class QuoteEach(PythonStrategy):
+    """W3: one post-only buy per quote, a unit below the EMA; the order before is cancelled."""
+
+    kind = "quote_each"
+
+    def __init__(self, parameters, place):
+        super().__init__(parameters, place)
+        self.memory = QuoterMemory(ema=1000.0)
+        self.last = 0
+
+    def on_quote(self, desk, quote):
+        memory = self.memory
+        memory.ema += ALPHA * ((quote.bid + quote.ask) / SCALE * 0.5 - memory.ema)
+        memory.count += 1
+        desk.buy(0, 1, min(quote.bid, math.floor(memory.ema * SCALE)) - 100, post_only=True, tag=memory.count)
+        if self.last:
+            desk.cancel(self.last)
+
+    def on_order(self, desk, update):
+        if update.kind == EventKind.ORDER_ACCEPTED:
+            self.last = update.order_id
+
+
+class Venue:
+    """Notes when an order arrives and answers like a venue that accepts and cancels everything."""
+
+    def __init__(self, total):
+        self.arrived = [0] * (total + 1)
+        self.answers = []
+
+    def submit(self, action):
+        self.arrived[int(action["tag"])] = now()
+        self.answers.append((EventKind.ORDER_ACCEPTED, int(action["order_id"])))
+
+    def cancel(self, action):
+        self.answers.append((EventKind.ORDER_CANCELED, int(action["order_id"])))
+
+    def replace(self, action):
+        raise SystemExit(f"nobody asked to replace {action}")
+
+
+def w3(_, n):
+    """A live desk: journal (group commit), kernel with every rail, plain Python strategy, one asyncio loop."""
+    total = n + S.W3_WARM
+    venue = Venue(total)
+    handed = [0] * (total + 1)
+    config = load_desk(DESK)
+    with tempfile.TemporaryDirectory(prefix="quarterdeck-w3-") as folder:
+        writer = JournalWriter(Path(folder) / "journal", "bench", JournalOptions(fsync="group", group_ms=5))
+        desk = LiveDesk(writer, venue)
+        desk.on_events(opening_events(config, epoch=1, time_ns=time.time_ns(), fresh=True))
+        desk.bind(host_strategies(config, desk.states, [QuoteEach]))
+        quote, answer = quotes({name: np.ones(1) for name in ("ts", "bid", "ask", "bsz", "asz")}), new_events(1)
+
+        async def trade():
+            loop = asyncio.get_running_loop()
+            end = loop.create_future()
+
+            def reply():
+                answers, venue.answers = venue.answers, []
+                for kind, order_id in answers:
+                    answer["kind"], answer["order_id"], answer["time_ns"] = kind, order_id, time.time_ns()
+                    desk.on_events(answer)
+                desk.take_tape()
+
+            def inject(k):
+                bid, ask = w3_quote(k)
+                quote["bid"], quote["ask"], quote["time_ns"] = round(bid * 100), round(ask * 100), time.time_ns()
+                handed[k + 1] = now()
+                desk.on_events(quote)
+                loop.call_soon(reply)
+
+            feed_from_thread(loop, inject, total, lambda: end.set_result(None))
+            await end
+
+        uvloop.run(trade())
+        state = desk.states[0]
+        lost = total - sum(1 for at in venue.arrived if at)
+        if lost or state["refused"]:
+            raise SystemExit(f"{lost} orders did not arrive, {state['refused']} events refused")
+        writer.close()
+    return {"tick_to_submit_us": w3_stats(handed, venue.arrived, S.W3_WARM + 1), "orders": total}
+
+
 if __name__ == "__main__":
-    main("quarterdeck", version("quarterdeck"), {"W1": w1, "W2": w2})
+    main("quarterdeck", version("quarterdeck"), {"W1": w1, "W2": w2, "W3": w3})

@@ -14,7 +14,7 @@ from quarterdeck.desk.session import PaperSession, SessionOptions
 from quarterdeck.journal import JournalWriter
 from quarterdeck.kernel.account import new_events
 from quarterdeck.kernel.vocabulary import EventKind
-from quarterdeck.strategies.contract import PythonStrategy
+from quarterdeck.strategies.contract import Parameters, PythonStrategy
 from quarterdeck.strategies.views import DeskView, Quote
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -28,10 +28,15 @@ class Nothing(msgspec.Struct):
     """A strategy's memory of nothing."""
 
 
+class Anything(Parameters, forbid_unknown_fields=False):
+    """Whatever the shipped desk tells its own strategies."""
+
+
 class Quoter(PythonStrategy):
     """Asks to buy 20 below the bid at every quote of the perpetual, and cancels what it asked for before."""
 
     kind = "quoter"
+    parameters_type = Anything
 
     def __init__(self, parameters: Any, place: Any) -> None:
         super().__init__(parameters, place)
@@ -51,6 +56,7 @@ class Idle(PythonStrategy):
     """Never asks."""
 
     kind = "idle"
+    parameters_type = Anything
 
     def __init__(self, parameters: Any, place: Any) -> None:
         super().__init__(parameters, place)

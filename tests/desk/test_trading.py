@@ -18,7 +18,7 @@ from quarterdeck.kernel.vocabulary import EventKind
 from quarterdeck.runtime.host import host_strategies
 from quarterdeck.runtime.opening import opening_events
 from quarterdeck.runtime.replay import replay
-from tests.desk.builders import SHIPPED, SOURCES, START_NS, WatchfulSink, quote
+from tests.desk.builders import SHIPPED, SOURCES, START_NS, Buyer, Idle, Quoter, WatchfulSink, quote
 from tests.journal.builders import MemoryDisk
 
 OPTIONS = JournalOptions(fsync="os", reserve_bytes=4096, segment_records=4096, block_records=256)
@@ -123,7 +123,7 @@ def test_paper_trades_and_replays_to_the_same_state(tmp_path: Path) -> None:
     writer = JournalWriter(tmp_path / "journal", "xrpliquid", OPTIONS)
     desk = PaperDesk(paper_market(config), writer)
     desk.feed(opening_events(config, 1, START_NS, fresh=True))
-    desk.bind(host_strategies(config, desk.states, SOURCES))
+    desk.bind(host_strategies(config, desk.states, (Idle, Quoter, Buyer)[::-1]))
     for step in range(1, 60):
         desk.feed(quote(START_NS + step * 700 * MS, 1_200_000 - 100 * (step % 7)))
     assert desk.states[0]["kinds"][EventKind.FILL] > 0

@@ -179,7 +179,9 @@ class Desk:
     def set(self, table: int, row: int, column: int, setting: int) -> list[Any]:
         return self.event(EventKind.CONFIGURE, table=table, row=row, column=column, setting=setting)
 
-    def limit(self, column: DeskLimit | InstrumentLimit | StrategyLimit | VenueLimit, setting: int, row: int = 0) -> None:
+    def limit(
+        self, column: DeskLimit | InstrumentLimit | StrategyLimit | VenueLimit, setting: int, row: int = 0
+    ) -> None:
         """Tightens a limit; its enum says in which table."""
         table = {
             DeskLimit: Table.DESK_LIMIT,

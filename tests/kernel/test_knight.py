@@ -1,5 +1,5 @@
-"""Knight Capital, 1 August 2012, in small: 212 parent orders whose children are sent again and again, since the code that
-counts what was executed no longer hears of it. 4 million orders left in 45 minutes and 97 warnings stood unread.
+"""Knight Capital, 1 August 2012, in small: 212 parent orders whose children are sent again and again, since the code
+that counts what was executed no longer hears of it. 4 million orders left in 45 minutes; 97 warnings stood unread.
 
 Loose, the desk runs away. Then each control alone, all others loose, must stop it.
 Sources: SEC release 34-70694; the list of controls the platform is held to (5-8 and 14, alerts, rates).
@@ -58,7 +58,7 @@ def term(column: Any, setting: int) -> Callable[[Desk], Any]:
 
 
 def duplicates(desk: Desk) -> None:
-    """Every child of a parent is the same order; parents differ in price, so a run of one parent is what is seen."""
+    """Every child is the same order as the one before."""
     desk.limit(InstrumentLimit.DUPLICATE_WINDOW_NS, MINUTE)
 
 

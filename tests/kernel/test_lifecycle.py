@@ -95,7 +95,7 @@ def test_cell(status: OrderStatus, report: Report) -> None:
     said = tell(desk, order_id, report)
 
     expected = following
-    if filled and following == OrderStatus.REJECTED and not status == following:
+    if filled and status != following == OrderStatus.REJECTED:
         expected = OrderStatus.CANCELED
     # A full fill of an order that is full is an overfill; the table's cell is what the fill finds.
     assert desk.status(order_id) == expected

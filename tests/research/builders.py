@@ -57,7 +57,7 @@ def run(path: Path, *strategies: str, journal: Path | None = None, **request: ob
     fitted = fit_desk(desk(*strategies), DataRequest(paths=(path,), **request))  # type: ignore[arg-type] # any field
     if journal is None:
         return run_backtest(fitted)
-    options = JournalOptions(fsync="os", reserve_bytes=0, block_records=4096)
+    options = JournalOptions(fsync="os", reserve_bytes=0, block_records=512)
     with JournalWriter(journal, fitted.config.desk.name, options, clock=lambda: 1) as writer:
         return run_backtest(fitted, journal=writer)
 

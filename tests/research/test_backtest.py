@@ -4,6 +4,8 @@ import shutil
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import pytest
 
 from quarterdeck.errors import StrategyError
@@ -12,7 +14,9 @@ from quarterdeck.kernel.vocabulary import EventKind, Flag, OrderType
 from quarterdeck.market import Split
 from quarterdeck.research import BacktestResult, DataRequest, fit_desk, run_backtest
 from quarterdeck.runtime.replay import replay
-from tests.research.builders import desk, records, run, wandering_bars, write
+from quarterdeck.strategies.contract import Parameters, Place, PythonStrategy
+from quarterdeck.strategies.views import Bar, DeskView
+from tests.research.builders import MINUTE_MS, START_MS, desk, records, run, wandering_bars, write
 
 BARS = 800
 CUT = 500  # from this bar on the future is changed
@@ -140,20 +144,64 @@ def test_progress_is_told_to_the_end(tmp_path: Path) -> None:
     assert seen[-1] == (100, 100)
 
 
-def test_a_given_split_changes_no_equity_and_a_missing_one_is_told(tmp_path: Path) -> None:
-    """7 for 1 overnight, in 40 sessions of daily bars: with the split given, the fall in price costs nothing."""
+class Asked(msgspec.Struct):
+    """A holder's memory."""
+
+    asked: bool = False
+
+
+class Holder(PythonStrategy):
+    """Buys 10 lots at the first bar and holds them."""
+
+    kind = "holder"
+
+    def __init__(self, parameters: Parameters, place: Place) -> None:
+        super().__init__(parameters, place)
+        self.memory: Asked = Asked()
+
+    def on_bar(self, desk: DeskView, bar: Bar) -> None:
+        if not self.memory.asked:
+            self.memory.asked = True
+            desk.buy(bar.instrument, 10)
+
+
+def holding(path: Path, **request: object) -> BacktestResult:
+    config = desk("momentum")
+    bare = config.strategies[0].model_copy(update={"parameters": {}})
+    config = config.model_copy(update={"strategies": (bare,)})
+    fitted = fit_desk(config, DataRequest(paths=(path,), lot="0.1", **request))  # type: ignore[arg-type] # any field
+    return run_backtest(fitted, sources=[Holder])
+
+
+def test_a_market_order_is_filled_at_the_next_bars_open(tmp_path: Path) -> None:
+    columns = wandering_bars(10)
+    for name in ("open", "high", "low", "close"):
+        columns[name] = [round(100 * value, 2) for value in columns[name]]  # type: ignore[operator] # numbers
+    columns["open"][1] = columns["low"][1]  # another price than the close that the order was asked for at
+    result = holding(write(tmp_path / "sim_ABCUSDT_5m.parquet", columns))
+    assert len(result.tape) == 1
+    assert int(result.tape.price[0]) * result.instrument.tick == pytest.approx(Decimal(str(columns["low"][1])))
+    assert result.tape.time_ns[0] > result.begin_ns
+
+
+def test_a_given_split_keeps_what_is_held_and_a_missing_one_is_told(tmp_path: Path) -> None:
+    """7 for 1 overnight: with the split given, it costs nothing; without, it looks like a loss."""
     columns = wandering_bars(80, minutes=1440)
     for name in ("open", "high", "low", "close"):
         columns[name] = [
-            round(700 * value if place < 40 else 100 * value, 2)  # type: ignore[operator] # numbers
+            round((490 if place < 40 else 70) * value, 2)  # type: ignore[operator] # numbers
             for place, value in enumerate(columns[name])
         ]
     path = write(tmp_path / "us_equity_ABC_1d.parquet", columns)
-    split = Split(int(columns["ts"][40]) * 1_000_000, 7, 1)  # type: ignore[call-overload] # a number
-    told, given = run(path), run(path, splits=(split,))
+    split = Split((START_MS + 40 * 1440 * MINUTE_MS) * 1_000_000, 7, 1)
+    told, given = holding(path), holding(path, splits=(split,))
     assert any("suspected split" in note for note in told.notes)
     assert given.notes == ()
-    assert told.max_drawdown > 5 * given.max_drawdown
+    before = int(np.searchsorted(told.curve.time_ns, split.time_ns)) - 1
+    assert given.curve.lots[before] == told.curve.lots[before] == told.curve.lots[-1] == 10
+    assert given.curve.lots[-1] == 70
+    assert abs(int(given.curve.equity[-1] - given.curve.equity[before])) < 20 * 10**8
+    assert int(told.curve.equity[-1] - told.curve.equity[before]) < -200 * 10**8
 
 
 def test_a_desk_without_strategies_keeps_its_deposit(tmp_path: Path) -> None:

@@ -90,8 +90,10 @@ people = ["operator-1"]
 """
 
 
-def write_desk(folder: Path, strategies: Mapping[str, Mapping[str, object]], *, edit: Sequence[tuple[str, str]] = ()) -> DeskConfig:
-    """Returns a desk of these strategies, kind -> parameters. `instruments` among the parameters says what it trades."""
+def write_desk(
+    folder: Path, strategies: Mapping[str, Mapping[str, object]], *, edit: Sequence[tuple[str, str]] = ()
+) -> DeskConfig:
+    """Returns a desk of these strategies, kind -> parameters; `instruments` among them says what it trades."""
     text = _DESK
     for kind, told in strategies.items():
         instruments = told.get("instruments", ["XRP"])

@@ -1,4 +1,4 @@
-"""The quoter of the benchmark's W2, once for each way of writing a strategy: an average of the mid, two quotes around it."""
+"""The quoter of the benchmark's W2, once for each way of writing a strategy: two quotes around an average."""
 
 from typing import Annotated, Any, TypedDict
 

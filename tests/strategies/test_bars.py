@@ -2,51 +2,70 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
+from quarterdeck.kernel.compiled import compiled
 from quarterdeck.kernel.layout import allocate, record_dtype
 from quarterdeck.kernel.records import STATE
 from quarterdeck.kernel.vocabulary import EventKind
-from quarterdeck.market import blank_events
+from quarterdeck.market import Events, blank_events, join_events
 from quarterdeck.strategies.bars import Building, add_to_bar, bar_ended, begin_of, shows_price
 
 SECOND = 1_000_000_000
-Bar = tuple[float, float, float, int]
 
 
 def builder(seconds: int = 60) -> Any:
-    bar = allocate(record_dtype(Building))[0]
-    bar["width_ns"] = seconds * SECOND
-    return bar
+    bars = allocate(record_dtype(Building))
+    bars["width_ns"] = seconds * SECOND
+    return bars
 
 
-def quote(second: float, bid: int, ask: int) -> Any:
-    event = blank_events(1, EventKind.QUOTE)[0]
+def quote(second: float, bid: int, ask: int) -> Events:
+    event = blank_events(1, EventKind.QUOTE)
     event["time_ns"], event["bid"], event["ask"] = int(second * SECOND), bid, ask
     return event
 
 
-def whole(begin: int, end: int, high: int, low: int, close: int) -> Any:
-    event = blank_events(1, EventKind.BAR)[0]
+def whole(begin: int, end: int, high: int, low: int, close: int) -> Events:
+    event = blank_events(1, EventKind.BAR)
     event["venue_time_ns"], event["time_ns"] = begin * SECOND, end * SECOND
     event["open"], event["high"], event["low"], event["close"] = close, high, low, close
     return event
 
 
-def made(bar: Any, events: list[Any]) -> list[Bar]:
-    out: list[Bar] = []
+@compiled
+def _note(bar: Any, ended: Any, count: int) -> int:
+    ended[count, 0] = bar["ended_high"]
+    ended[count, 1] = bar["ended_low"]
+    ended[count, 2] = bar["ended_close"]
+    ended[count, 3] = float(bar["ended_ns"]) / 1e9
+    return count + 1
 
-    def note() -> None:
-        values = (float(bar["ended_high"]), float(bar["ended_low"]), float(bar["ended_close"]))
-        out.append((*values, int(bar["ended_ns"]) // SECOND))
 
-    for event in events:
-        if bar_ended(bar, begin_of(event)):
-            note()
-        add_to_bar(bar, event)
-        if bar_ended(bar, event["time_ns"]):
-            note()
-    return out
+@compiled
+def _feed(bars: Any, events: Any, ended: Any) -> int:
+    """Feeds events as strategies do and notes the bars that end."""
+    count = 0
+    for index in range(len(events)):
+        event = events[index]
+        if bar_ended(bars[0], begin_of(event)):
+            count = _note(bars[0], ended, count)
+        add_to_bar(bars[0], event)
+        if bar_ended(bars[0], event["time_ns"]):
+            count = _note(bars[0], ended, count)
+    return count
+
+
+@compiled
+def _shows(states: Any, events: Any) -> bool:
+    return shows_price(states[0], events[0], 0)
+
+
+def made(bars: Any, events: list[Events]) -> list[tuple[float, ...]]:
+    ended = np.zeros((2 * len(events), 4))
+    count = _feed(bars, join_events(events), ended)
+    return [tuple(row) for row in ended[:count].tolist()]
 
 
 def test_quotes_make_bars_of_the_mid() -> None:
@@ -88,8 +107,8 @@ def test_short_bar_after_a_gap_ends_both() -> None:
     ],
 )
 def test_what_shows_a_price(kind: EventKind, bid: int, ask: int, instrument: int, quoted: int, shows: bool) -> None:
-    state = allocate(STATE)[0]
-    state["instruments"][0]["bid"] = quoted
-    event = blank_events(1, kind, instrument)[0]
-    event["bid"], event["ask"] = bid, ask
-    assert bool(shows_price(state, event, 0)) is shows
+    states = allocate(STATE)
+    states[0]["instruments"][0]["bid"] = quoted
+    events = blank_events(1, kind, instrument)
+    events["bid"], events["ask"] = bid, ask
+    assert bool(_shows(states, events)) is shows

@@ -21,7 +21,10 @@ from quarterdeck.strategies.views import DeskView, Quote
 from tests.strategies.desks import REPOSITORY, Trial, write_desk
 from tests.strategies.quoters import COMPILED_QUOTER, MOST, PythonQuoter, QuoterMemory
 
-KINDS = {"momentum": {"bar_seconds": 5, "trend_fast": 5, "trend_slow": 20, "trend_atr": 0.0, "reward_to_cost": 0.1}, "maker": {}}
+KINDS = {
+    "momentum": {"bar_seconds": 5, "trend_fast": 5, "trend_slow": 20, "trend_atr": 0.0, "reward_to_cost": 0.1},
+    "maker": {},
+}
 FLOW_EVENTS = 6_000
 BARS_FILE = "binance_spot_XRPUSDT_5m_2024.parquet"
 BARS = 1_500
@@ -133,7 +136,7 @@ def _nothing(memory: Any, parameters: Any, place: Place) -> None:
 class Greedy(PythonStrategy):
     asked = ASKS
 
-    def on_quote(self, desk: DeskView, quote: Quote) -> None:
+    def on_quote(self, desk: DeskView, quote: Quote) -> None:  # noqa: ARG002 - the contract's signature
         for _ in range(self.asked):
             desk.cancel(1)
         self.asked += 1

@@ -1,5 +1,6 @@
 """Estimators step by step against the same said in plain Python."""
 
+import itertools
 import math
 from typing import Any
 
@@ -93,7 +94,7 @@ def test_volatility_is_the_realised_one_until_its_memory_is_full() -> None:
     closes = [100.0, 101.0, 100.0, 102.0, 101.0]
     for place, close in enumerate(closes):
         volatility_step(record, 1_000 * MINUTE, (1 + place) * MINUTE, close)
-    squares = [math.log(b / a) ** 2 for a, b in zip(closes, closes[1:], strict=False)]
+    squares = [math.log(b / a) ** 2 for a, b in itertools.pairwise(closes)]
     assert volatility_over(record, 4 * MINUTE) == pytest.approx(math.sqrt(sum(squares)))
     assert volatility_over(record, 16 * MINUTE) == pytest.approx(2 * math.sqrt(sum(squares)))
     assert record["count"] == 4
@@ -105,8 +106,9 @@ def test_volatility_does_not_depend_on_how_often_it_is_looked_at() -> None:
     for minute in range(1, 2_001):
         price *= 1.001 if minute % 2 else 1 / 1.001
         volatility_step(often, 60 * MINUTE, minute * MINUTE, price)
+    moved = 1.0 + 0.001 * math.sqrt(5)
     for step in range(1, 401):
-        volatility_step(seldom, 60 * MINUTE, 5 * step * MINUTE, 100.0 * (1.001 * math.sqrt(5) - math.sqrt(5) + 1) ** (step % 2))
+        volatility_step(seldom, 60 * MINUTE, 5 * step * MINUTE, 100.0 * moved ** (step % 2))
     assert volatility_over(often, 60 * MINUTE) == pytest.approx(volatility_over(seldom, 60 * MINUTE), rel=0.01)
 
 

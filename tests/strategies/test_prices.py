@@ -38,7 +38,12 @@ def test_prices_are_those_that_the_grid_and_the_rails_allow(ticks: int, exponent
 
 @pytest.mark.parametrize(
     ("ticks", "below", "above"),
-    [(99_999, 99_999, 99_999), (100_001, 100_000, 100_010), (601_234, 601_230, 601_240), (1_234_567, 1_234_500, 1_234_600)],
+    [
+        (99_999, 99_999, 99_999),
+        (100_001, 100_000, 100_010),
+        (601_234, 601_230, 601_240),
+        (1_234_567, 1_234_500, 1_234_600),
+    ],
 )
 def test_xrp_prices_have_five_figures(ticks: int, below: int, above: int) -> None:
     one = instrument(-6, 5)

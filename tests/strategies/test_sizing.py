@@ -8,7 +8,14 @@ import pytest
 from quarterdeck.errors import ConfigError
 from quarterdeck.kernel.layout import allocate, record_dtype
 from quarterdeck.runtime.opening import market_instruments
-from quarterdeck.strategies.sizing import RETURNS_MIN, Sizing, observe_close, prepare_sizing, required_sizing, sized_lots
+from quarterdeck.strategies.sizing import (
+    RETURNS_MIN,
+    Sizing,
+    observe_close,
+    prepare_sizing,
+    required_sizing,
+    sized_lots,
+)
 from tests.strategies.desks import write_desk
 
 MINUTE = 60_000_000_000

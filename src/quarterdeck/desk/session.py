@@ -90,10 +90,10 @@ class PaperSession:
         self.options = options or SessionOptions()
         self.names = directory(config)
         self.tally = Tally()
-        self.logs = DeskLogs(place.logs, config.desk.name)
         self.stopping = False
         _warm_up(config, self.options.sources)
         self.failure: JournalError | None = None
+        self.logs: DeskLogs
         self.recovered: Recovered
         self.desk: PaperDesk
         self.clock: DeskClock
@@ -111,8 +111,16 @@ class PaperSession:
 
     def open(self) -> None:
         """Recovers, and begins the session. JournalError, ReplayError, DeskError: nothing was begun."""
+        self.recovered = recovered = recover(self.config, self.place, disk=self.options.disk)
+        self.logs = DeskLogs(self.place.logs, self.config.desk.name)
+        try:
+            self._open(recovered)
+        except BaseException:
+            self.abandon()
+            raise
+
+    def _open(self, recovered: Recovered) -> None:
         options = self.options
-        self.recovered = recovered = recover(self.config, self.place, disk=options.disk)
         for sentence in recovered.said:
             options.say(sentence)
         self.clock = self._new_clock(recovered.time_ns)

@@ -11,16 +11,17 @@ from typing import Any, Final, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from quarterdeck.errors import JournalError, StrategyError
+from quarterdeck.errors import StrategyError
 from quarterdeck.journal import JournalWriter, attach
-from quarterdeck.kernel.account import apply, digest, new_actions, new_events, new_state
+from quarterdeck.kernel.account import apply_event, digest, new_actions, new_events, new_state
+from quarterdeck.kernel.compiled import compiled
 from quarterdeck.kernel.layout import Records
 from quarterdeck.kernel.market_records import Market
-from quarterdeck.kernel.records import ACTIONS, EVENT, State
+from quarterdeck.kernel.records import ACTIONS, EVENT, Event, State
 from quarterdeck.kernel.vocabulary import EventKind
 from quarterdeck.runtime.engine import SimulatedEngine
 from quarterdeck.runtime.exchange import new_asks
-from quarterdeck.runtime.host import CompiledHost, Host, PythonHost
+from quarterdeck.runtime.host import CompiledHost, Host
 from quarterdeck.strategies.asking import ASKS
 from quarterdeck.strategies.views import EventView, Quote, view_of
 
@@ -29,8 +30,7 @@ __all__ = ["LiveDesk", "PaperDesk", "Sink", "Tape", "TradingDesk"]
 Tape = tuple[int, NDArray[np.void]]  # (sequence of the first, records), as the journal holds them
 _RECORD: Final = EVENT.itemsize
 _KIND: Final = 16
-_FIRST_ACTION: Final = int(EventKind.SUBMIT)
-_LAST_ACTION: Final = int(EventKind.REPLACE)
+_BATCH: Final = 8  # records taken in before they are journaled: with their asks they fit into a small block
 _CANCEL: Final = int(EventKind.CANCEL)
 _SUBMIT: Final = int(EventKind.SUBMIT)
 _QUOTE: Final = int(EventKind.QUOTE)
@@ -128,11 +128,38 @@ class PaperDesk:
             self._tape.append((sequence, np.frombuffer(part.tobytes(), EVENT)))
 
 
+@compiled
+def _drive(
+    states: Records[State],
+    records: Records[Event],
+    count: int,
+    strategy: int,
+    actions: Records[Event],
+    out: Records[Event],
+    waiting: int,
+) -> int:
+    """Applies `count` records and puts aside what is for the venue: out[waiting:]. Returns the new number waiting.
+
+    With a `strategy` of 0 or more the records are what it asks for, and get the desk's time and its name.
+    """
+    state = states[0]
+    for index in range(count):
+        record = records[index]
+        if strategy >= 0:
+            record["time_ns"] = state["time_ns"]
+            record["strategy"] = strategy
+        for place in range(apply_event(state, record, actions)):
+            if actions[place]["kind"] <= EventKind.REPLACE:
+                out[waiting] = actions[place]
+                waiting += 1
+    return waiting
+
+
 class LiveDesk:
     """A desk at a venue behind a sink.
 
-    For each record: journal, kernel, strategies; what they ask for: journal, kernel. Then one flush, and only then
-    the sink: cancels first. The path allocates next to nothing; followers get the tape afterwards.
+    For each record: kernel, strategies, and what they ask for through the kernel; all of it goes to the journal in that
+    order. Then one flush, and only then the sink: cancels first. Followers get the tape afterwards.
     """
 
     def __init__(self, writer: JournalWriter, sink: Sink, states: Records[State] | None = None) -> None:
@@ -140,15 +167,15 @@ class LiveDesk:
         self.states: Records[State] = new_state() if states is None else states
         self.hosts: tuple[Host, ...] = ()
         self._sink = sink
-        self._actions = new_actions()
-        self._actions_bytes = _bytes_of(self._actions)
-        self._room = ACTIONS
-        self._out = new_events(self._room)
-        self._out_bytes = _bytes_of(self._out)
+        self._apply: Any = _drive
+        self._actions: Any = new_actions()
+        self._out: Any = new_events(2 * ACTIONS)
+        self._kinds = memoryview(cast(Any, self._out.view(np.uint8)))[_KIND::_RECORD]
         self._orders: list[Any] = list(self._out)  # views of the records, made once
         self._waiting = 0
-        self._cancels = 0
         self._asks = new_asks()
+        self._raw: list[bytes] = []  # applied, and not in the journal yet
+        self._held = 0  # records of these
         self._tape: list[tuple[int, bytes]] = []
 
     def bind(self, hosts: Sequence[Host]) -> None:
@@ -166,14 +193,22 @@ class LiveDesk:
         """Takes market data, reports and time in. Each record carries the desk's receive time already."""
         if self.writer.failure is not None:
             raise self.writer.failure
-        count = len(records)
-        for index in range(count):
-            self._take_in(records if count == 1 else records[index : index + 1], b"")
+        if len(records) == 1:
+            self._take_in(records)
+        else:
+            for index in range(len(records)):
+                self._take_in(records[index : index + 1])
+                if self._waiting >= ACTIONS or self._held >= _BATCH:
+                    self._send()
         self._send()
 
     def command(self, head: NDArray[np.void], payload: bytes) -> int:
         """Takes a command; the payload is journaled right behind it."""
-        sequence = self._take_in(head, payload)
+        if self.writer.failure is not None:
+            raise self.writer.failure
+        sequence = self.writer.append(attach(head, payload))
+        self._tape.append((sequence, head.tobytes()))
+        self._waiting = self._apply(self.states, head, 1, -1, self._actions, self._out, self._waiting)
         self._send()
         return sequence
 
@@ -181,82 +216,52 @@ class LiveDesk:
         taken, self._tape = self._tape, []
         return [(sequence, np.frombuffer(raw, EVENT)) for sequence, raw in taken]
 
-    def _take_in(self, record: NDArray[np.void], payload: bytes) -> int:
-        writer, states = self.writer, self.states
+    def _take_in(self, record: NDArray[np.void]) -> None:
         raw = record.tobytes()
-        sequence = writer.append(attach(record, payload) if payload else record)
-        self._tape.append((sequence, raw))
-        said = apply(states, cast(Any, record), 0, cast(Any, self._actions))
-        if said:
-            self._collect(said)
-        if self.hosts:
-            view = _view(raw, record)
-            for host in self.hosts:
-                if isinstance(host, PythonHost):
-                    if view is not None:
-                        handler = host.handlers.get(type(view))
-                        if handler is not None:
-                            handler(host.view, view)
-                            if host.view.count:
-                                self._take_asks(host.view.asks[: host.view.count], host.place.strategy)
-                                host.view.count = 0
-                else:
-                    self._ask_compiled(host, record)
-        return sequence
+        self._raw.append(raw)
+        self._held += 1
+        self._waiting = self._apply(self.states, record, 1, -1, self._actions, self._out, self._waiting)
+        if not self.hosts:
+            return
+        view = _view(raw, record)
+        for host in self.hosts:
+            if isinstance(host, CompiledHost):
+                asked = host.ask(self.states, record, 0, self._asks, 0)
+                if asked:
+                    self._take_asks(self._asks, asked, host)
+            elif view is not None:
+                handler = host.handlers.get(type(view))
+                if handler is not None:
+                    handler(host.view, view)
+                    if host.view.count:
+                        asked, host.view.count = host.view.count, 0
+                        self._take_asks(host.view.asks, asked, host)
 
-    def _ask_compiled(self, host: CompiledHost, record: NDArray[np.void]) -> None:
-        asked = host.ask(self.states, record, 0, self._asks, 0)
-        if asked > ASKS:
-            raise StrategyError(
-                f"strategy {host.place.name} asked for more than {ASKS} things at one event: ask for less"
-            )
-        if asked:
-            self._take_asks(self._asks[:asked], host.place.strategy)
-
-    def _take_asks(self, asks: NDArray[np.void], strategy: int) -> None:
-        events = cast(Any, asks)
-        events["time_ns"] = self.states[0]["time_ns"]
-        events["strategy"] = strategy
-        sequence = self.writer.append(asks)
-        self._tape.append((sequence, asks.tobytes()))
-        for index in range(len(asks)):
-            said = apply(self.states, events, index, cast(Any, self._actions))
-            if said:
-                self._collect(said)
-
-    def _collect(self, said: int) -> None:
-        """Puts what is for the venue aside: the next event writes over the kernel's actions."""
-        kinds = bytes(self._actions_bytes[_KIND : said * _RECORD : _RECORD])
-        for place, kind in enumerate(kinds):
-            if _FIRST_ACTION <= kind <= _LAST_ACTION:
-                if self._waiting == self._room:
-                    self._grow()
-                start, target = place * _RECORD, self._waiting * _RECORD
-                self._out_bytes[target : target + _RECORD] = self._actions_bytes[start : start + _RECORD]
-                self._waiting += 1
-                self._cancels += kind == _CANCEL
-
-    def _grow(self) -> None:
-        held, self._room = self._out.tobytes(), 2 * self._room
-        self._out = new_events(self._room)
-        self._out_bytes = _bytes_of(self._out)
-        self._out_bytes[: len(held)] = held
-        self._orders = list(self._out)
+    def _take_asks(self, asks: NDArray[np.void], count: int, host: Host) -> None:
+        if count > ASKS:
+            name = host.place.name
+            raise StrategyError(f"strategy {name} asked for more than {ASKS} things at one event: ask for less")
+        self._waiting = self._apply(
+            self.states, asks, count, host.place.strategy, self._actions, self._out, self._waiting
+        )
+        self._raw.append(asks[:count].tobytes())
+        self._held += count
 
     def _send(self) -> None:
-        """The journal has it; now it may leave."""
-        try:
-            self.writer.flush()
-        except JournalError:
-            self._waiting = self._cancels = 0  # what was not journaled is not done
-            raise
-        waiting, self._waiting = self._waiting, 0
+        """Everything applied goes to the journal; only when it is there may the orders leave."""
+        writer, waiting = self.writer, self._waiting
+        self._waiting = 0  # what could not be journaled is not done
+        if self._raw:
+            raw = self._raw[0] if len(self._raw) == 1 else b"".join(self._raw)
+            self._raw.clear()
+            self._held = 0
+            self._tape.append((writer.append_bytes(raw), raw))
+        writer.flush()
         if not waiting:
             return
         sink, orders = self._sink, self._orders
-        kinds = bytes(self._out_bytes[_KIND : waiting * _RECORD : _RECORD])
-        if self._cancels:
-            self._cancels = 0
+        kinds = self._kinds[:waiting].tobytes()
+        if _CANCEL in kinds:
             for place, kind in enumerate(kinds):
                 if kind == _CANCEL:
                     sink.cancel(orders[place])
@@ -273,8 +278,3 @@ def _view(raw: bytes, record: NDArray[np.void]) -> EventView | None:
         time_ns, _, instrument, bid, ask, bid_quantity, ask_quantity = _QUOTE_WORDS.unpack(raw)
         return Quote(time_ns, instrument, bid, ask, bid_quantity, ask_quantity)
     return view_of(record[0])
-
-
-def _bytes_of(records: NDArray[np.void]) -> memoryview:
-    """The memory of records, byte by byte."""
-    return memoryview(cast(Any, records.view(np.uint8)))

@@ -157,12 +157,15 @@ class JournalWriter:
         All of them stand in one block, one behind the other, or an error is raised and none is taken: JournalFull and
         JournalError as in `flush`; JournalError for a kind that is not journaled or more records than a block holds.
         """
-        count = len(records)
-        if count > self._block_room or self._pending >= BUFFERED_RECORDS or self._is_broken():
-            self._make_room(count)
         if records.dtype != EVENT:
             raise JournalError(f"a journal holds EVENT records, not {records.dtype}")
-        raw = records.tobytes()
+        return self.append_bytes(records.tobytes())
+
+    def append_bytes(self, raw: bytes) -> int:
+        """As `append`, for records that stand one behind the other in `raw`."""
+        count = len(raw) // RECORD_BYTES
+        if count > self._block_room or self._pending >= BUFFERED_RECORDS or self._is_broken():
+            self._make_room(count)
         foreign = raw[KIND_OFFSET::RECORD_BYTES].translate(None, _JOURNALED_KINDS)
         if foreign:
             raise JournalError(f"a record of kind {foreign[0]} is not journaled; only events and notes are")

@@ -261,5 +261,7 @@ def watch_timers(state: State, actions: Records[Event]) -> None:
         if now >= breaker["cooldown_ns"] and fall <= allowed and _highest_level(state) < MetricLevel.KILLED:
             step_breaker(state, actions, TIMER, _NO_REASON, _NOBODY)
     elif breaker["stage"] >= BreakerStage.RECOVERY_1:
-        if now - breaker["stage_ns"] >= breaker["terms"][BreakerTerm.DWELL_NS]:
+        # While a metric stands at CRITICAL nothing is promoted: NORMAL would be more than REDUCED allows.
+        dwelt = now - breaker["stage_ns"] >= breaker["terms"][BreakerTerm.DWELL_NS]
+        if dwelt and _highest_level(state) < MetricLevel.CRITICAL:
             step_breaker(state, actions, TIMER, _NO_REASON, _NOBODY)

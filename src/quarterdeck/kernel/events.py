@@ -49,10 +49,10 @@ _DAY_NS = 86_400 * _SECOND_NS
 
 
 @compiled
-def _shift_capital(state: State) -> None:
-    """Capital that comes or goes is no profit and no drawdown: every mark that results are measured from moves along."""
+def _shift_capital(state: State, before: int) -> None:
+    """Capital that came or went since equity was `before` is no result: every mark that those are measured from moves."""
     equity = sum_equity(state)
-    change = equity - state["equity"]
+    change = equity - before
     state["equity"] = equity
     state["equity_peak"] += change
     state["equity_day"] += change
@@ -69,18 +69,19 @@ def _adopt_position(state: State, event: Event) -> None:
     side = 1 if event["quantity"] > 0 else -1
     lots = abs(event["quantity"])
     paid = lots * event["price"] * instrument["terms"][InstrumentTerm.VALUE]
-    before = instrument["net"]["cost"]
+    equity_before = int(state["equity"])
+    cost_before = instrument["net"]["cost"]
     realised = move_position(instrument["net"], side, lots, paid)
     if event["strategy"] >= 0:
         move_position(state["positions"][event["strategy"] * INSTRUMENTS + index], side, lots, paid)
     account = state["accounts"][instrument["terms"][InstrumentTerm.ACCOUNT]]
     post(account, LedgerAccount.CASH, LedgerAccount.REALISED, realised)
     if instrument["terms"][InstrumentTerm.KIND] != InstrumentKind.PERPETUAL:
-        post(account, LedgerAccount.INVENTORY, LedgerAccount.CAPITAL, instrument["net"]["cost"] - before)
+        post(account, LedgerAccount.INVENTORY, LedgerAccount.CAPITAL, instrument["net"]["cost"] - cost_before)
     if instrument["mark_half_ticks"] == 0:
         instrument["mark_half_ticks"] = 2 * event["price"]
     revalue(state, index)
-    _shift_capital(state)
+    _shift_capital(state, equity_before)
 
 
 @compiled
@@ -221,7 +222,7 @@ def apply_account(state: State, event: Event, actions: Records[Event]) -> None:
         _adopt_position(state, event)
     elif kind == EventKind.TRANSFER:
         post(state["accounts"][event["row"]], LedgerAccount.CASH, LedgerAccount.CAPITAL, event["amount"])
-        _shift_capital(state)
+        _shift_capital(state, int(state["equity"]))
     elif kind == EventKind.FUNDING_PAYMENT:
         post_funding(state, int(event["instrument"]), event["amount"])
     elif kind == EventKind.CHARGE:

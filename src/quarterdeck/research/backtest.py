@@ -5,7 +5,7 @@ bar's open. The same desk, data and program give the same digest.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Final, cast
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from quarterdeck.config import DeskConfig
 from quarterdeck.journal import JournalWriter
+from quarterdeck.kernel.capacity import CAPACITY, CAPACITY_VARIABLE
 from quarterdeck.kernel.compiled import source_hash
 from quarterdeck.kernel.market import new_market
 from quarterdeck.kernel.market_records import BOOK_LEVELS, MarketCount
@@ -25,7 +26,7 @@ from quarterdeck.research.fitting import FittedDesk
 from quarterdeck.research.recording import Recording
 from quarterdeck.research.result import BacktestResult, InstrumentSummary, StrategySummary
 from quarterdeck.runtime.engine import SimulatedEngine
-from quarterdeck.runtime.host import host_strategies
+from quarterdeck.runtime.host import StrategySource, host_strategies
 from quarterdeck.runtime.opening import market_instruments, opening_events
 
 __all__ = ["Progress", "run_backtest"]
@@ -41,11 +42,14 @@ _RAILS: Final = tuple(one for one in Reason if Reason.NONE < one < Reason.OVERFL
 def run_backtest(
     fitted: FittedDesk,
     *,
+    sources: Sequence[StrategySource] | None = None,
     journal: JournalWriter | None = None,
     progress: Progress | None = None,
     load_seconds: float = 0.0,
 ) -> BacktestResult:
     """Runs the desk over its data. With a journal, everything applied to the kernel is in it, sealed with digests.
+
+    `sources` are strategies in place of the kinds that the desk's strategies name, one for each.
 
     Raises StrategyError when a strategy breaks its contract, JournalFull when the disk is full, ConfigError when this
     process's kernel is too small for the desk.
@@ -54,7 +58,7 @@ def run_backtest(
     recording = Recording(journal)
     engine = SimulatedEngine(_venue(fitted), recording.take)
     engine.feed(opening_events(config, 1, int(events["time_ns"][0]), fresh=True))
-    engine.bind(host_strategies(config, engine.states))
+    engine.bind(host_strategies(config, engine.states, sources))
     state: Any = engine.states[0]
     start = int(state["equity"])
     step, times, counts = sample_grid(cast("NDArray[np.int64]", events["time_ns"]))
@@ -105,7 +109,7 @@ def _result(
     state: Any = engine.states[0]
     rejections = _rejections(state)
     nets = [(place, state["instruments"][place]["net"]) for place in range(len(config.instruments))]
-    fills = recording.fills()
+    fills, asked = recording.fills(), recording.orders()
     return BacktestResult(
         desk=config.desk.name,
         currency=config.desk.base_currency,
@@ -127,14 +131,14 @@ def _result(
         equity_final=Decimal(int(state["equity"])).scaleb(-config.base_exponent),
         max_drawdown=float(np.max(drawdown_share(curve.equity, start))),
         breaker=BreakerStage(int(state["breaker"]["stage"])).name.lower(),
-        breaker_share=np.count_nonzero(curve.stage) / len(curve.stage),
+        breaker_share=float(np.count_nonzero(curve.stage) / len(curve.stage)),
         sharpe=sharpe_ratio(curve, start),
         seconds=seconds,
         load_seconds=load_seconds,
         begin_ns=int(data.events["time_ns"][0]),
         end_ns=int(data.events["time_ns"][-1]),
         instrument=_instrument(fitted),
-        strategies=tuple(_strategy(config, state, row, recording) for row in range(len(config.strategies))),
+        strategies=tuple(_strategy(config, state, row, asked.get(row, 0)) for row in range(len(config.strategies))),
         notes=tuple(_notes(engine, data)),
         data=data,
         curve=curve,
@@ -163,7 +167,7 @@ def _instrument(fitted: FittedDesk) -> InstrumentSummary:
     return InstrumentSummary(one.symbol, one.kind, one.quote, one.tick, one.lot, fitted.changes)
 
 
-def _strategy(config: DeskConfig, state: Any, row: int, recording: Recording) -> StrategySummary:
+def _strategy(config: DeskConfig, state: Any, row: int, orders: int) -> StrategySummary:
     """One strategy's part, over all instruments, from its own positions."""
     totals: dict[str, Decimal] = dict.fromkeys(("realised", "unrealised", "fees", "funding"), Decimal(0))
     positions: dict[str, Decimal] = {}
@@ -180,7 +184,6 @@ def _strategy(config: DeskConfig, state: Any, row: int, recording: Recording) ->
         if lots:
             positions[instrument.symbol] = instrument.lots_to_quantity(lots)
     settings = config.strategies[row]
-    orders = recording.orders.get(row, 0)
     return StrategySummary(settings.name, settings.kind, orders, fills, **totals, positions=positions)
 
 
@@ -189,13 +192,16 @@ def _notes(engine: SimulatedEngine, data: MarketData) -> Iterator[str]:
     market: Any = engine.market[0]
     dropped = int(market["counts"][MarketCount.LEVELS_DROPPED])
     if dropped:
-        yield f"{dropped:,} book levels lay below the best {BOOK_LEVELS} a side that this process's capacity holds"
+        yield (
+            f"{dropped:,} book levels lay below the best {BOOK_LEVELS} a side, which is what capacity {CAPACITY.name} "
+            f"holds: {CAPACITY_VARIABLE}=standard or large holds more"
+        )
     full = int(market["counts"][MarketCount.INBOX_FULL])
     if full:
         yield f"{full:,} requests found the simulated venue's inbox full and were lost"
     suspected = data.quality.count("suspected_split")
     if suspected:
-        yield f"{suspected} suspected split(s) were not given with --split: see the data quality"
+        yield f"{suspected} suspected split(s): see the data quality; give each as --split TIME=NEW:OLD"
     refused = int(engine.states[0]["refused"])
     if refused:
         yield f"{refused:,} events were refused by the kernel: see the journal"

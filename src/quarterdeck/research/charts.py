@@ -73,11 +73,13 @@ class Chart:
             f'<span class="y" style="top:{100 - 100 * self.values.share(value):.2f}%">{escape(label)}</span>'
             for value, label in self.values.ticks
         ]
-        times = "".join(
-            f'<span style="left:{100 * self.time.share(at):.2f}%">{escape(label)}</span>'
-            for at, label in self.time.ticks
-        )
+        times = "".join(self._time_label(at, label) for at, label in self.time.ticks)
         return f'<div class="chart"><div class="plot">{"".join(rows)}</div><div class="x">{times}</div></div>'
+
+    def _time_label(self, at: float, label: str) -> str:
+        share = self.time.share(at)
+        side = "first" if share < 0.03 else "last" if share > 0.97 else "mid"
+        return f'<span class="{side}" style="left:{100 * share:.2f}%">{escape(label)}</span>'
 
     def _x(self, at: float) -> float:
         return _SIZE * self.time.share(at)

@@ -2,7 +2,7 @@
 
 A sample stands at each multiple of the step (of UTC) from the first event on, with the equity after the last event up
 to that time; the last sample stands at the last event. The step is the least of a list that gives at most `SAMPLES_MAX`
-of them.
+of them, and at most two for each event.
 """
 
 import math
@@ -58,7 +58,8 @@ class Sharpe:
 def sample_grid(time_ns: NDArray[np.int64]) -> tuple[int, NDArray[np.int64], NDArray[np.int64]]:
     """Returns (step, sample times, for each the number of events up to it). `time_ns` ascends and is not empty."""
     first, last = int(time_ns[0]), int(time_ns[-1])
-    step = next((one for one in _STEPS if (last - first) // one < SAMPLES_MAX - 1), _STEPS[-1])
+    most = min(SAMPLES_MAX, 2 * len(time_ns))
+    step = next((one for one in _STEPS if (last - first) // one < most - 1), _STEPS[-1])
     times = np.arange((first // step + 1) * step, last, step, dtype=np.int64)
     times = np.append(times, last)
     return step, times, np.searchsorted(time_ns, times, side="right").astype(np.int64)

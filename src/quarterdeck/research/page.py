@@ -53,9 +53,9 @@ def _signed(text: str) -> str:
 
 
 def _money(money: Decimal, *, signed: bool = False) -> str:
-    """Money for people: to the hundredth, or to four significant digits where it is smaller."""
-    text = f"{money:,.2f}" if abs(money) >= Decimal("0.1") or not money else f"{money:.4g}"
-    return _signed(text) if signed else text.replace("-", _MINUS)
+    """Money for people: to the hundredth, or two significant digits where it is less than that."""
+    text = f"{money:,.2f}" if abs(money) >= Decimal("0.005") or not money else f"{money:.2g}"
+    return _signed(text) if signed and money else text.replace("-", _MINUS)
 
 
 def _tone(value: Decimal | float | None) -> str:

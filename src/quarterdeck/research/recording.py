@@ -1,4 +1,4 @@
-"""What a backtest keeps of the tape: fills, order requests counted, and the journal."""
+"""What a backtest keeps of the tape: requests for orders, fills, and the journal."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +14,8 @@ __all__ = ["Fills", "Recording"]
 
 _APPEND_RECORDS: Final = 8192  # one append must fit into one block of the journal
 _WORDS: Final = EVENT.itemsize // 8
+_ORDER_REQUEST: Final = int(EventKind.ORDER_REQUEST)
+_FILL: Final = int(EventKind.FILL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +39,16 @@ class Recording:
 
     def __init__(self, journal: JournalWriter | None = None) -> None:
         self._journal = journal
-        self._fills: list[NDArray[np.int64]] = []
+        self._kept: list[NDArray[np.int64]] = []  # requests for orders, and fills
         self.records = 0
-        self.orders: dict[int, int] = {}  # asked for, by strategy
 
     def take(self, tape: NDArray[np.void]) -> None:
         """Takes records in the order in which they were applied. Raises JournalFull."""
         self.records += len(tape)
         kinds = tape["kind"]
-        asked = tape["strategy"][kinds == EventKind.ORDER_REQUEST]
-        for strategy, count in zip(*np.unique(asked, return_counts=True), strict=True):
-            self.orders[int(strategy)] = self.orders.get(int(strategy), 0) + int(count)
-        found = np.flatnonzero(kinds == EventKind.FILL)
+        found = np.flatnonzero((kinds == _ORDER_REQUEST) | (kinds == _FILL))
         if len(found):
-            self._fills.append(tape.view(np.int64).reshape(-1, _WORDS)[found])
+            self._kept.append(tape.view(np.int64).reshape(-1, _WORDS)[found])
         if self._journal is not None:
             for first in range(0, len(tape), _APPEND_RECORDS):
                 self._journal.append(tape[first : first + _APPEND_RECORDS])
@@ -65,10 +63,19 @@ class Recording:
         if self._journal is not None:
             self._journal.seal(digest_word(digest))
 
+    def orders(self) -> dict[int, int]:
+        """Returns how many orders each strategy has asked for so far."""
+        strategies, counts = np.unique(self._of(_ORDER_REQUEST)["strategy"], return_counts=True)
+        return {int(strategy): int(count) for strategy, count in zip(strategies, counts, strict=True)}
+
     def fills(self) -> Fills:
         """Returns all fills taken so far."""
-        words = np.concatenate(self._fills) if self._fills else np.zeros((0, _WORDS), np.int64)
-        events: NDArray[np.void] = np.ascontiguousarray(words).reshape(-1).view(EVENT)
+        events = self._of(_FILL)
         side = np.where(events["flags"] & Flag.SELL, -1, 1).astype(np.int8)
         columns = (events[name].copy() for name in ("price", "quantity", "fee"))
         return Fills(events["time_ns"].copy(), events["instrument"].copy(), events["strategy"].copy(), side, *columns)
+
+    def _of(self, kind: int) -> NDArray[np.void]:
+        words = np.concatenate(self._kept) if self._kept else np.zeros((0, _WORDS), np.int64)
+        events: NDArray[np.void] = np.ascontiguousarray(words).reshape(-1).view(EVENT)
+        return events[events["kind"] == kind]

@@ -53,10 +53,10 @@ class FundingArbitrageParameters(Parameters, frozen=True, forbid_unknown_fields=
 class FundingMemory(msgspec.Struct):
     """All that it remembers."""
 
+    seen_ns: list[int]  # newest price of perpetual and spot
+    asked_ns: list[int]
     rates: list[int] = []  # ppb, the latest last
     target: int = 0  # lots of the perpetual to be short
-    seen_ns: list[int] = [_NEVER, _NEVER]  # newest price of perpetual and spot
-    asked_ns: list[int] = [_NEVER, _NEVER]
     uneven_ns: int = 0  # since when the legs are not equal; 0: they are
     resume_ns: int = _NEVER
 

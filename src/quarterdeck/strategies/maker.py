@@ -246,7 +246,7 @@ def _losing(state: State, memory: Maker, own: Position) -> bool:
 
 
 @compiled
-def on_event(state: State, strategy: int, memory: Maker, event: Event, asks: Records[Event], count: int) -> int:
+def _on_event(state: State, strategy: int, memory: Maker, event: Event, asks: Records[Event], count: int) -> int:
     """Sees an event; acts on prices alone, so what the venue reports of an order is in the state by then."""
     if not shows_price(state, event, memory["instrument"]):
         return count
@@ -270,4 +270,4 @@ def on_event(state: State, strategy: int, memory: Maker, event: Event, asks: Rec
     return _quote_both(state, strategy, memory, own, entries, asks, count)
 
 
-STRATEGY = CompiledStrategy("maker", MakerParameters, record_dtype(Maker), _prepare, on_event)
+STRATEGY = CompiledStrategy("maker", MakerParameters, record_dtype(Maker), _prepare, _on_event)

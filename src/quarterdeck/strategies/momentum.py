@@ -298,7 +298,7 @@ def _act(state: State, strategy: int, memory: Momentum, ended: bool, asks: Recor
 
 
 @compiled
-def on_event(state: State, strategy: int, memory: Momentum, event: Event, asks: Records[Event], count: int) -> int:
+def _on_event(state: State, strategy: int, memory: Momentum, event: Event, asks: Records[Event], count: int) -> int:
     """Sees an event; acts on prices alone, so what the venue reports of an order is in the state by then."""
     if not shows_price(state, event, memory["instrument"]):
         return count
@@ -312,4 +312,4 @@ def on_event(state: State, strategy: int, memory: Momentum, event: Event, asks: 
     return _act(state, strategy, memory, ended, asks, count)
 
 
-STRATEGY = CompiledStrategy("momentum", MomentumParameters, record_dtype(Momentum), _prepare, on_event)
+STRATEGY = CompiledStrategy("momentum", MomentumParameters, record_dtype(Momentum), _prepare, _on_event)
