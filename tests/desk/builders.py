@@ -1,6 +1,8 @@
-"""What the desk's tests are built from: a desk's folder, quotes, a strategy that asks at every quote, a watchful sink."""
+"""What the desk's tests are built from: a desk's folder, quotes, strategies of few words, a watchful sink, a disk."""
 
 import shutil
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from quarterdeck.kernel.account import new_events
 from quarterdeck.kernel.vocabulary import EventKind
 from quarterdeck.strategies.contract import Parameters, PythonStrategy
 from quarterdeck.strategies.views import DeskView, Quote
+from tests.journal.builders import MemoryDisk
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SHIPPED = REPOSITORY / "desks" / "xrpliquid"
@@ -99,7 +102,7 @@ def quote(time_ns: int, bid: int = PRICE, instrument: int = 0) -> NDArray[np.voi
 
 def session(config: DeskConfig, place: DeskPlace, **options: Any) -> PaperSession:
     """A session that is not open yet, in a fast market."""
-    options = {"speed": 200.0, "sources": SOURCES, **options}
+    options = {"speed": 30.0, "sources": SOURCES, **options}
     return PaperSession(config, place, SessionOptions(**options))
 
 
@@ -108,6 +111,16 @@ def pump(of: PaperSession, events: int) -> None:
     goal = int(of.desk.states[0]["events"]) + events
     while of.desk.states[0]["events"] < goal:
         of.pump()
+
+
+def until(of: PaperSession, condition: Callable[[Any], bool], turns: int = 3_000) -> None:
+    """Pumps until the desk's state is so; fails when it never is."""
+    for _ in range(turns):
+        if condition(of.desk.states[0]):
+            return
+        of.pump()
+        time.sleep(0.001)
+    raise AssertionError(f"not so after {turns} turns")
 
 
 class WatchfulSink:
@@ -130,3 +143,10 @@ class WatchfulSink:
 
     def replace(self, action: Any) -> None:
         self._note("replace", action)
+
+
+class RoomyDisk(MemoryDisk):
+    """A disk in memory on which a folder that was made is there, even with nothing in it."""
+
+    def names(self, directory: Path) -> list[str]:
+        return sorted(path.name for path in self.files if path.parent == directory)

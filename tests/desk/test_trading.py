@@ -69,7 +69,9 @@ def test_cancels_leave_before_orders_that_were_decided_before_them(tmp_path: Pat
 
 def test_a_batch_is_flushed_once_and_replays_to_the_same_state(tmp_path: Path) -> None:
     desk, sink = live(tmp_path)
-    batch = np.frombuffer(b"".join(quote(START_NS + step * 1_000 * MS).tobytes() for step in range(1, 9)), quote(1).dtype)
+    batch = np.frombuffer(
+        b"".join(quote(START_NS + step * 1_000 * MS).tobytes() for step in range(1, 9)), quote(1).dtype
+    )
     desk.on_events(batch)
     assert len(sink.sent) > 8
     assert sink.writer is not None

@@ -240,6 +240,20 @@ def broken(desk: Desk, draw: random.Random) -> list[Any]:
     return said
 
 
+def broken_batch(draw: np.random.Generator, count: int, now: int, known: list[int]) -> Any:
+    """Many events of random words at once, at the present time."""
+    batch = np.frombuffer(draw.bytes(count * EVENT.itemsize), EVENT).copy()
+    batch["time_ns"] = now + np.arange(count) // 8
+    batch["kind"] = draw.choice(np.array([kind for kind in KINDS if kind != EventKind.SESSION_END]), count)
+    batch["instrument"] = draw.integers(-1, 3, count)
+    batch["strategy"] = draw.integers(-1, 4, count)
+    for word in WORDS:
+        chosen = draw.integers(0, 10, count)
+        batch[word] = np.where(chosen < 3, draw.choice(np.array(WILD), count), draw.integers(-3, 40, count))
+    batch["order_id"] = np.where(draw.random(count) < 0.3, draw.choice(np.array(known), count), batch["order_id"])
+    return batch
+
+
 def run_broken(life: Life, count: int, check_every: int) -> None:
     for number in range(count):
         life.note(broken(life.desk, life.draw))

@@ -1,5 +1,8 @@
 """What holds whatever happens: a state machine over likely events, fuzz of broken ones, figures at the edge of 64 bits,
-and the same life compiled, uncompiled and with every index checked."""
+and the same life compiled, uncompiled and with every index checked.
+
+What is tested: `quarterdeck.kernel.bounds`.
+"""
 
 import os
 import random
@@ -32,7 +35,7 @@ from quarterdeck.kernel.vocabulary import (
     Table,
     VenueLimit,
 )
-from tests.kernel.account_program import REPORTS, Life, bounded, live
+from tests.kernel.account_program import REPORTS, Life, bounded, broken_batch, live
 from tests.kernel.desks import DEPOSIT, HOUR, LOT, PRICE, SECOND, VALUE, Desk, of_kind, refused, submitted
 from tests.kernel.invariants import check, check_net_is_the_sum
 
@@ -341,8 +344,27 @@ def test_likely_lives_keep_the_books_and_visit_every_action(seed: int) -> None:
 
 def test_broken_events_break_nothing(seed: int) -> None:
     with np.errstate(over="raise"):
-        life, _ = live(seed, 50, 200_000 if JIT_ENABLED else 20_000, check_every=250)
+        life, _ = live(seed, 50, 20_000, check_every=250)
     assert life.kinds["REFUSED"] > 1_000
+
+
+@pytest.mark.parametrize("batches", [500 if JIT_ENABLED else 10])
+def test_batches_of_broken_events_break_nothing(seed: int, batches: int) -> None:
+    """Compiled, 200,000 events: drawn by the batch, each batch on a fresh desk that trades."""
+    draw = np.random.default_rng(seed)
+    actions: Any = new_actions()
+    refusals = 0
+    for _ in range(batches):
+        desk = bounded(Desk())
+        desk.hold(5)
+        known = [desk.order(1, 5, PRICE - 5), desk.order(-1, 3, PRICE + 5)]
+        batch: Any = broken_batch(draw, 400, desk.now, known)
+        with np.errstate(over="raise"):
+            for number in range(len(batch)):
+                assert 0 <= apply(desk.states, batch, number, actions) <= ACTIONS
+        check(desk.state)
+        refusals += int(desk.state["refused"])
+    assert refusals > 100 * batches
 
 
 def test_pure_noise_breaks_nothing(seed: int) -> None:

@@ -1,4 +1,7 @@
-"""Pause, kill, flatten and lock are four things, each with a scope; only flatten closes positions."""
+"""Pause, kill, flatten and lock are four things, each with a scope; only flatten closes positions.
+
+What is tested: `quarterdeck.kernel.commands` and `quarterdeck.kernel.events` and `quarterdeck.kernel.emission`.
+"""
 
 from typing import Any
 

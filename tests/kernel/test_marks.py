@@ -1,4 +1,7 @@
-"""What each kind of price does to the mark, to the age of the data and to what is held."""
+"""What each kind of price does to the mark, to the age of the data and to what is held.
+
+What is tested: `quarterdeck.kernel.marks`.
+"""
 
 import pytest
 

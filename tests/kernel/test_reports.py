@@ -1,4 +1,7 @@
-"""Reports: what a venue says is a fact, applied once; what cannot be is said aloud and stops that instrument only."""
+"""Reports: what a venue says is a fact, applied once; what cannot be is said aloud and stops that instrument only.
+
+What is tested: `quarterdeck.kernel.reports`.
+"""
 
 import pytest
 

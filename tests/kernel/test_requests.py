@@ -1,4 +1,7 @@
-"""Requests: what is approved becomes an order that says who asked and why; only its owner can change it."""
+"""Requests: what is approved becomes an order that says who asked and why; only its owner can change it.
+
+What is tested: `quarterdeck.kernel.requests`.
+"""
 
 import pytest
 

@@ -50,6 +50,7 @@ class DeskPlace:
 
     def keep_epoch(self, epoch: int) -> None:
         """Returns when the number is on the medium: no order id is ever issued twice."""
+        self.data.mkdir(parents=True, exist_ok=True)
         unfinished = self._epoch.with_suffix(".unfinished")
         with unfinished.open("w", encoding="ascii") as file:
             file.write(f"{epoch}\n")

@@ -51,7 +51,7 @@ def cancel_scope(
 
 @compiled
 def pause_scope(state: State, strategy: int, instrument: int, value: int) -> None:
-    """Stops (1) or allows (0) entries in a scope. What a narrower scope paused stays paused when a wider one resumes."""
+    """Stops (1) or allows (0) entries in a scope. What a narrower scope paused stays so when a wider one resumes."""
     if strategy < 0 and instrument < 0:
         state["paused"] = value
     elif instrument < 0:

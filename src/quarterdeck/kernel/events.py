@@ -50,7 +50,7 @@ _DAY_NS = 86_400 * _SECOND_NS
 
 @compiled
 def _shift_capital(state: State, before: int) -> None:
-    """Capital that came or went since equity was `before` is no result: every mark that those are measured from moves."""
+    """Capital that came or went since equity was `before` is no result: all that results are measured from moves."""
     equity = sum_equity(state)
     change = equity - before
     state["equity"] = equity
@@ -192,17 +192,19 @@ def _venue_result(state: State, event: Event, actions: Records[Event]) -> None:
         window_add(venue["errors"], now)
     results = window_total(venue["results"], now)
     errors = window_total(venue["errors"], now)
-    if venue["error_open"] == 3:
+    probed = venue["error_open"] == 3
+    if probed:
         venue["error_open"] = 1 if failed else 0
         venue["error_until_ns"] = now + venue["limits"][VenueLimit.ERROR_COOLDOWN_NS]
         if not failed:  # the errors that opened it are past, or the next answer would open it again
             window_clear(venue["results"])
             window_clear(venue["errors"])
-    elif venue["error_open"] == 0 and results >= max(1, venue["limits"][VenueLimit.ERROR_SAMPLES_MIN]):
-        if errors * 1_000_000 // results >= venue["limits"][VenueLimit.ERROR_RATE_PPM]:
-            venue["error_open"] = 1
-            venue["error_until_ns"] = now + venue["limits"][VenueLimit.ERROR_COOLDOWN_NS]
-            notice(state, actions, EventKind.ANOMALY, _ALL, _ALL, _VENUE_BREAKER)
+    share_ppm = errors * 1_000_000 // results
+    enough = results >= max(1, venue["limits"][VenueLimit.ERROR_SAMPLES_MIN])
+    if venue["error_open"] == 0 and enough and not probed and share_ppm >= venue["limits"][VenueLimit.ERROR_RATE_PPM]:
+        venue["error_open"] = 1
+        venue["error_until_ns"] = now + venue["limits"][VenueLimit.ERROR_COOLDOWN_NS]
+        notice(state, actions, EventKind.ANOMALY, _ALL, _ALL, _VENUE_BREAKER)
     if results >= max(1, venue["limits"][VenueLimit.ERROR_SAMPLES_MIN]):
         grade_metric(state, actions, _API_ERRORS, errors * 1_000_000 // results)
 
@@ -344,9 +346,7 @@ def _liquidate(state: State, actions: Records[Event]) -> None:
             if instrument["terms"][InstrumentTerm.ACCOUNT] != account or lots == 0:
                 continue
             for strategy in range(state["strategies_count"]):
-                _liquidate_position(
-                    state, actions, strategy, index, state["positions"][strategy * INSTRUMENTS + index]
-                )
+                _liquidate_position(state, actions, strategy, index, state["positions"][strategy * INSTRUMENTS + index])
 
 
 @compiled

@@ -124,7 +124,7 @@ def _position_heat(state: State, instrument: Instrument, position: Position) -> 
 
 @compiled
 def heat(state: State) -> int:
-    """Loss if every stop is hit: open positions and working entries; without a stop the instrument's stated distance."""
+    """Loss if every stop is hit, of positions and working entries; without a stop the instrument's stated distance."""
     total = 0
     for strategy in range(state["strategies_count"]):
         for index in range(state["instruments_count"]):

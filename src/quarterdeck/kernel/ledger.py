@@ -33,7 +33,9 @@ def post(account: Account, debit: int, credit: int, amount: int) -> None:
 @compiled
 def account_equity(account: Account) -> int:
     """Equity of a purse in its own currency."""
-    return account["postings"][LedgerAccount.CASH] + account["postings"][LedgerAccount.INVENTORY] + account["unrealised"]
+    return (
+        account["postings"][LedgerAccount.CASH] + account["postings"][LedgerAccount.INVENTORY] + account["unrealised"]
+    )
 
 
 @compiled

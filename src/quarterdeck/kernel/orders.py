@@ -65,7 +65,7 @@ def close_order(state: State, slot: int) -> None:
 
 @compiled
 def new_order(state: State, order_id: int, instrument: int, strategy: int, side: int, lots: int) -> Order:
-    """Enters a SUBMITTED limit order into its slot. It counts nothing until its terms are set and `set_working` is called."""
+    """Enters a SUBMITTED limit order into its slot. It counts nothing until `set_working` is called on its terms."""
     slot = order_id % ORDERS
     order = state["orders"][slot]
     order["id"] = order_id

@@ -125,7 +125,9 @@ def shape_ok(instrument: Instrument, event: Event) -> bool:
         return False
     if not 0 < event["quantity"] < QUANTITY_MAX or event["quantity"] < instrument["terms"][InstrumentTerm.MIN_LOTS]:
         return False
-    if event["flags"] & Flag.POST_ONLY and (kind != OrderType.LIMIT or force == TimeInForce.IOC or force == TimeInForce.FOK):
+    if event["flags"] & Flag.POST_ONLY and (
+        kind != OrderType.LIMIT or force == TimeInForce.IOC or force == TimeInForce.FOK
+    ):
         return False
     if event["flags"] & Flag.PROTECTIVE and not event["flags"] & Flag.REDUCE_ONLY:
         return False
@@ -191,7 +193,10 @@ def _capital_gate(state: State, strategy: int) -> int:
     loss = state["equity_day"] - state["equity"]
     if loss >= limits[DeskLimit.MAX_DAILY_LOSS]:
         return Reason.DAILY_LOSS.value
-    if -state["strategies"][strategy]["realised_day"] >= state["strategies"][strategy]["limits"][StrategyLimit.MAX_DAILY_LOSS]:
+    if (
+        -state["strategies"][strategy]["realised_day"]
+        >= state["strategies"][strategy]["limits"][StrategyLimit.MAX_DAILY_LOSS]
+    ):
         return Reason.DAILY_LOSS.value
     peak = state["equity_peak"]
     if peak - state["equity"] >= ppm_of(max(0, peak), limits[DeskLimit.MAX_DRAWDOWN_PPM]) and peak > state["equity"]:
@@ -233,7 +238,7 @@ def _collar_gate(state: State, instrument: Instrument, half_ticks: int) -> int:
 
 @compiled
 def _duplicate(state: State, position: Position, instrument: Instrument, event: Event, side: int) -> bool:
-    """The same price, side and size from the same strategy, within the window: as the last request or an order since."""
+    """The same price, side and size from the same strategy within the window, as the last request or an order."""
     window = instrument["limits"][InstrumentLimit.DUPLICATE_WINDOW_NS]
     if window <= 0:
         return False

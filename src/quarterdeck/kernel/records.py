@@ -67,7 +67,7 @@ PRICE_MAX: Final = 2**42
 QUANTITY_MAX: Final = 2**42
 METRICS: Final = len(Metric)
 STATE_SCHEMA: Final = 1
-# One event never says more: every order canceled, every position flattened, closed and liquidated, and what stands alone.
+# One event never says more: every order canceled, every position flattened, closed and liquidated, and a few words.
 ACTIONS: Final = ORDERS + 3 * STRATEGIES * INSTRUMENTS + 64
 RATE_BUCKETS: Final = 64
 
