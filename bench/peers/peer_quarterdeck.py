@@ -15,8 +15,9 @@ from time import perf_counter_ns as now
 
 import msgspec
 import numpy as np
-import spec as S
 import uvloop
+
+import spec as S
 from common import Clock, feed_from_thread, main, w3_quote, w3_stats
 from quarterdeck.config import load_desk
 from quarterdeck.desk.trading import LiveDesk

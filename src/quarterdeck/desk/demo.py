@@ -179,7 +179,9 @@ class Viewer:
         )
 
     def _print(self, time_ns: int, words: str) -> None:
-        self._console.print(f"[dim]{rfc3339(time_ns)[11:23]}[/] {words}", highlight=False, soft_wrap=True)
+        recorded = self.session is not None and self.session.options.data is not None
+        moment = rfc3339(time_ns)[5:19].replace("T", " ") if recorded else rfc3339(time_ns)[11:23]
+        self._console.print(f"[dim]{moment}[/] {words}", highlight=False, soft_wrap=True)
 
 
 def run_visibly(

@@ -6,7 +6,7 @@ the process; `LiveDesk` at any venue behind a `Sink`.
 
 import struct
 from collections.abc import Sequence
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,7 +135,7 @@ def _drive(
     count: int,
     strategy: int,
     actions: Records[Event],
-    out: Records[Event],
+    out: Any,
     waiting: int,
 ) -> int:
     """Applies `count` records and puts aside what is for the venue: out[waiting:]. Returns the new number waiting.
@@ -170,7 +170,7 @@ class LiveDesk:
         self._apply: Any = _drive
         self._actions: Any = new_actions()
         self._out: Any = new_events(2 * ACTIONS)
-        self._kinds = memoryview(cast(Any, self._out.view(np.uint8)))[_KIND::_RECORD]
+        self._kinds = memoryview(self._out.view(np.uint8))[_KIND::_RECORD]
         self._orders: list[Any] = list(self._out)  # views of the records, made once
         self._waiting = 0
         self._asks = new_asks()

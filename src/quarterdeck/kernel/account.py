@@ -293,7 +293,7 @@ def _event_entry(state: int, event: int, actions: int) -> int:
     return _apply_event(state_at(state), events_at(event, 1)[0], events_at(actions, ACTIONS))
 
 
-_call_event: Final = unit("event loop", 3, _event_entry) if JIT_ENABLED else None
+_call_event: Any = unit("event loop", 3, _event_entry) if JIT_ENABLED else None
 
 
 def _apply_by_symbol(state: Any, event: Any, actions: Any) -> int:

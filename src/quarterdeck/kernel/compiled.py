@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar, cast
 import llvmlite
 import numba
 import numpy as np
-from numba.core import config as numba_config
+from numba.core import config as _numba_config
 
 from quarterdeck.kernel.capacity import CAPACITY
 
@@ -24,7 +24,8 @@ __all__ = ["JIT_ENABLED", "code_folder", "compiled", "inlined", "source_hash"]
 F = TypeVar("F", bound=Callable[..., Any])
 _njit = cast(Any, numba.njit)
 
-JIT_ENABLED: Final = not numba_config.DISABLE_JIT
+_config = cast(Any, _numba_config)
+JIT_ENABLED: Final[bool] = not _config.DISABLE_JIT
 _PACKAGE: Final = Path(__file__).resolve().parent.parent
 _COMPILED_ROOMS: Final = ("kernel", "runtime", "strategies")
 
@@ -44,7 +45,7 @@ def source_hash() -> str:
 
 
 def _cpu() -> str:
-    host = cast(Any, llvmlite.binding)
+    host = cast(Any, llvmlite).binding
     return f"{host.get_host_cpu_name()} {host.get_host_cpu_features().flatten()}"
 
 
@@ -66,7 +67,7 @@ def code_folder() -> Path:
 
 if JIT_ENABLED:
     code_folder().mkdir(parents=True, exist_ok=True)
-    numba_config.CACHE_DIR = str(code_folder())
+    _config.CACHE_DIR = str(code_folder())
 
 
 def compiled(function: F) -> F:

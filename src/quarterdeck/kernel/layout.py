@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 
 __all__ = ["Records", "allocate", "record_dtype", "word"]
 
-T_co = TypeVar("T_co", covariant=True)
+T = TypeVar("T")
 
 
-class Records(Protocol[T_co]):
+class Records(Protocol[T]):
     """A one-dimensional array of records, as compiled code and tests use it."""
 
-    def __getitem__(self, index: int, /) -> T_co: ...
+    def __getitem__(self, index: int, /) -> T: ...
+    def __setitem__(self, index: int, record: T, /) -> None: ...
     def __len__(self) -> int: ...
-    def __iter__(self) -> Iterator[T_co]: ...
+    def __iter__(self) -> Iterator[T]: ...
 
 
 def record_dtype(layout: type) -> "np.dtype[np.void]":

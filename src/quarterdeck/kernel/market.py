@@ -390,6 +390,8 @@ def _apply(market: Market, event: Event, reports: Records[Event]) -> int:
     instrument = event["instrument"]
     market["emitted"] = 0
     market["counts"][MarketCount.EVENTS] += 1
+    began = event["venue_time_ns"] if kind == EventKind.BAR else event["time_ns"]
+    market["happened_ns"] = max(market["now_ns"], min(began, event["time_ns"]))
     market["now_ns"] = max(market["now_ns"], event["time_ns"])
     data = kind <= EventKind.BAR and kind != EventKind.BOOK_CLEAR
     if data and not 0 <= instrument < INSTRUMENTS:
@@ -409,6 +411,8 @@ def _apply(market: Market, event: Event, reports: Records[Event]) -> int:
         _bar(market, instrument, event, reports)
     else:
         _happen(market, instrument, event, reports)
+    if kind == EventKind.BAR and market["outbox_count"] > 0:
+        deliver(market, reports)
     return market["emitted"]
 
 

@@ -5,9 +5,7 @@ kernel; only the position in a queue is a fraction.
 """
 
 from enum import IntEnum
-from typing import Annotated, Final, TypedDict, cast
-
-import numpy as np
+from typing import Annotated, Final, TypedDict
 
 from quarterdeck.kernel.capacity import CAPACITY
 from quarterdeck.kernel.layout import Records, record_dtype
@@ -200,6 +198,7 @@ class Market(TypedDict):
     """All that the simulated venue knows."""
 
     now_ns: I8
+    happened_ns: I8  # when what is reported happened: a bar is told at its close, but began at its open
     emitted: I8  # reports written by the present event
     venue_order_sequence: I8
     trade_sequence: I8

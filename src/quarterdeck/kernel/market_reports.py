@@ -56,7 +56,7 @@ def deliver(market: Market, reports: Records[Event]) -> None:
     """Tells the held reports that are due, and the oldest ones early where more than INBOX are held."""
     for _ in range(MESSAGE_RING):
         count = market["outbox_count"]
-        if count == 0:
+        if count == 0 or market["emitted"] >= MARKET_REPORTS - 1:
             return
         first = market["outbox_first"]
         message = market["outbox"][first]
@@ -78,9 +78,9 @@ def _next_message(market: Market) -> Message:
 @compiled
 def _say(market: Market, message: Message, reports: Records[Event]) -> None:
     latency = market["settings"][MarketSetting.RESPONSE_LATENCY_NS]
-    message["venue_time_ns"] = market["now_ns"]
+    message["venue_time_ns"] = market["happened_ns"]
     if latency > 0:
-        message["due_ns"] = market["now_ns"] + latency
+        message["due_ns"] = market["happened_ns"] + latency
         market["outbox_count"] += 1
     else:
         _write(market, message, reports)

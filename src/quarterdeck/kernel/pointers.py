@@ -24,7 +24,7 @@ StrategyFunction = Callable[[Any, int, Any, Any, Any, int], int]
 Target = Any  # an int address when compiled, else the function
 
 _types = cast(Any, types)
-_carray = cast(Any, numba.carray)
+_carray = cast(Any, numba).carray
 _WORDS = 6
 
 

@@ -19,10 +19,20 @@ from quarterdeck.kernel.compiled import JIT_ENABLED, code_folder, compiled
 from quarterdeck.kernel.layout import Records
 from quarterdeck.kernel.records import EVENT, STATE, Event, State
 
-__all__ = ["StateUnit", "events_at", "pointer", "record_address", "records_at", "state_at", "state_unit", "unit", "with_arrays"]
+__all__ = [
+    "StateUnit",
+    "events_at",
+    "pointer",
+    "record_address",
+    "records_at",
+    "state_at",
+    "state_unit",
+    "unit",
+    "with_arrays",
+]
 
 _types = cast(Any, types)
-_carray = cast(Any, numba.carray)
+_carray = cast(Any, numba).carray
 # `compiled` leaves out what returning an array needs.
 with_arrays = cast(Any, numba.njit(cache=True, nogil=True))
 _built: Final[list[object]] = []  # compiled code lives as long as this list
@@ -74,7 +84,7 @@ def unit(name: str, words: int, entry: Callable[..., int]) -> Any:
     marker = code_folder() / f"{name}.compiled"
     fresh = not marker.exists()
     if fresh:
-        print(f"quarterdeck: compiling the {name} (once for this version) ...", file=sys.stderr, flush=True)
+        sys.stderr.write(f"quarterdeck: compiling the {name} (once for this version) ...\n")
     built = cast(Any, numba).cfunc(signature, cache=True)(entry)
     if fresh:
         marker.touch()

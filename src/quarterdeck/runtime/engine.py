@@ -89,10 +89,7 @@ class SimulatedEngine:
             )
             self._drain(taped)
             if greedy >= 0:
-                raise StrategyError(
-                    f"strategy {self.hosts[greedy].place.name} asked for more than {ASKS} things at one event: "
-                    "ask for less"
-                )
+                raise _greedy(self.hosts[int(greedy)])
 
     def _feed_python(self, events: NDArray[np.void]) -> None:
         """The same order as `exchange.run`, with Python calls for each event: the lean ones stand in this loop."""
@@ -134,7 +131,7 @@ class SimulatedEngine:
             asked = host.ask(self.states, self._reports, place, self._asks, asked)
         asked = host.ask(self.states, events, index, self._asks, asked)
         if asked > ASKS:
-            raise StrategyError(f"strategy {host.place.name} asked for more than {ASKS} things at one event: ask for less")
+            raise _greedy(host)
         return self._take(host.place.strategy, self._asks, asked, taped) if asked else taped
 
     def _take(self, strategy: int, asks: NDArray[np.void], count: int, taped: int) -> int:
@@ -146,3 +143,5 @@ class SimulatedEngine:
             self._sink(self._tape[:taped])
 
 
+def _greedy(host: Host) -> StrategyError:
+    return StrategyError(f"strategy {host.place.name} asked for more than {ASKS} things at one event: ask for less")

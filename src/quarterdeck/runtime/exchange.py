@@ -23,7 +23,18 @@ from quarterdeck.kernel.units import events_at, record_address, records_at, unit
 from quarterdeck.kernel.vocabulary import EventKind
 from quarterdeck.strategies.asking import ASKS
 
-__all__ = ["TAPE_MARGIN", "TAPE_RECORDS", "new_asks", "new_reports", "new_tape", "run", "step", "step_context", "step_one", "take"]
+__all__ = [
+    "TAPE_MARGIN",
+    "TAPE_RECORDS",
+    "new_asks",
+    "new_reports",
+    "new_tape",
+    "run",
+    "step",
+    "step_context",
+    "step_one",
+    "take",
+]
 
 TAPE_MARGIN = MARKET_REPORTS + 64 * ASKS + 1  # records that one event can put on the tape at most
 TAPE_RECORDS = 4 * TAPE_MARGIN
@@ -33,7 +44,7 @@ def _venue_entry(markets: int, event: int, reports: int) -> int:
     return market_apply(records_at(markets, 1, MARKET), events_at(event, 1), 0, events_at(reports, MARKET_REPORTS))
 
 
-_call_venue: Final = unit("simulated venue", 3, _venue_entry) if JIT_ENABLED else None
+_call_venue: Any = unit("simulated venue", 3, _venue_entry) if JIT_ENABLED else None
 
 
 def _venue_by_symbol(markets: Any, events: Any, index: int, reports: Any) -> int:
@@ -110,9 +121,7 @@ def _step_in(context: Any, index: int, taped: int) -> int:
 step_one: Final = _step_at if JIT_ENABLED else _step_in
 
 
-def step_context(
-    states: Any, markets: Any, reports: Any, actions: Any, tape: Any, events: Any
-) -> Any:
+def step_context(states: Any, markets: Any, reports: Any, actions: Any, tape: Any, events: Any) -> Any:
     """Returns the context of `step_one`. The arrays must outlive it."""
     arrays = (states, markets, reports, actions, tape, events)
     if not JIT_ENABLED:
