@@ -36,7 +36,7 @@ test: lint ## lint, then every test
 	@echo 'test: the kernel, interpreted'
 	@NUMBA_DISABLE_JIT=1 $(PYTEST) --quiet --numprocesses $(WORKERS) --maxprocesses 4 tests/kernel
 	@echo 'test: everything, compiled'
-	@QUARTERDECK_CAPACITY=small $(BIN)/python -c 'from quarterdeck.runtime.warmup import compile_kernel; compile_kernel()'
+	@$(BIN)/quarterdeck compile --capacity small
 	@$(PYTEST) --numprocesses $(WORKERS) --maxprocesses 4 --dist worksteal
 
 lint: setup ## style, format, types, imports between rooms

@@ -11,7 +11,31 @@ import typer
 
 from quarterdeck.errors import ConfigError, QuarterdeckError
 
-__all__ = ["app", "main"]
+__all__ = [
+    "acknowledge",
+    "app",
+    "backtest",
+    "cat",
+    "compile_code",
+    "demo",
+    "flatten",
+    "kill",
+    "lock",
+    "main",
+    "pause",
+    "replay",
+    "resume",
+    "run",
+    "shadow",
+    "stat",
+    "status",
+    "stop",
+    "throttle_reset",
+    "unlock",
+    "verify",
+    "version",
+    "why",
+]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,7 +48,7 @@ app.add_typer(journal_app, name="journal")
 
 Desk = Annotated[str, typer.Argument(metavar="DESK", help="A desk's name in ./desks, its folder, or its desk.toml.")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Seconds = Annotated[Optional[float], typer.Option("--for", min=0.1, metavar="S", help="End after S seconds.")]  # noqa: UP045 - typer's own form
+Seconds = Annotated[Optional[float], typer.Option("--for", min=0.1, metavar="S", help="End after S seconds.")]  # noqa: UP045 - typer reads it so
 Why = Annotated[str, typer.Option("--why", help="The reason, for the journal.")]
 Person = Annotated[str | None, typer.Option("--person", envvar="QUARTERDECK_PERSON", help="Who: one of [operators].")]
 StrategyScope = Annotated[str | None, typer.Option("--strategy", metavar="S", help="Only this strategy.")]
@@ -53,7 +77,7 @@ def main() -> None:
 
 def _load(desk: str) -> Any:
     """Loads a desk and chooses the capacity that the kernel will be imported with."""
-    from quarterdeck.config import load_desk  # noqa: PLC0415 - heavy
+    from quarterdeck.config import load_desk  # noqa: PLC0415 - heavy for --help
 
     config = load_desk(desk)
     os.environ[_CAPACITY_VARIABLE] = config.desk.capacity
@@ -61,7 +85,7 @@ def _load(desk: str) -> Any:
 
 
 def _print(value: object) -> None:
-    import msgspec  # noqa: PLC0415 - heavy
+    import msgspec  # noqa: PLC0415 - heavy for --help
 
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
 
@@ -150,13 +174,39 @@ def replay(desk: Desk, json: JsonFlag = False) -> None:
     """Rebuild a desk's state from its journal and check every digest in it."""
     path = _journal_of(desk)
     from quarterdeck.runtime.replay import replay as replay_journal  # noqa: PLC0415 - compiles the kernel
-    from quarterdeck.runtime.replay import replay_desk  # noqa: PLC0415 - the same
+    from quarterdeck.runtime.replay import replay_desk  # noqa: PLC0415 - as above, heavy
 
     found = replay_desk(path) if (path / "data").is_dir() else replay_journal(path)
     if json:
         _print(found.as_dict())
     else:
         sys.stdout.write("\n".join(found.lines()) + "\n")
+
+
+@app.command()
+def shadow(desk: Desk, json: JsonFlag = False) -> None:
+    """Show the desk's strategies its journal again, and compare what they ask with what they asked then."""
+    config = _load(desk)
+    from quarterdeck.runtime.shadow import shadow as shadow_journal  # noqa: PLC0415 - compiles the kernel
+
+    found = shadow_journal(config.folder, config)
+    if json:
+        _print(found.as_dict())
+    else:
+        sys.stdout.write("\n".join(found.lines()) + "\n")
+    if not found.equal:
+        raise typer.Exit(1)
+
+
+@app.command("compile")
+def compile_code(
+    capacity: Annotated[str, typer.Option(help="small, standard or large: what desk.toml asks for.")] = "standard",
+) -> None:
+    """Compile the kernel now rather than at a desk's first start."""
+    os.environ[_CAPACITY_VARIABLE] = capacity
+    from quarterdeck.runtime.warmup import compile_kernel  # noqa: PLC0415 - compiles the kernel
+
+    sys.stdout.write(f"compiled code {compile_kernel()} is ready\n")
 
 
 @app.command()
@@ -209,8 +259,8 @@ def _only_desk() -> str:
 
 def _tell(desk: str, verb: str, **words: Any) -> dict[str, Any]:
     """Sends a command to a running desk. The kernel is not needed, so this is quick."""
-    from quarterdeck.config import load_desk  # noqa: PLC0415 - heavy
-    from quarterdeck.desk.wire import Command, Verb, ask  # noqa: PLC0415 - heavy
+    from quarterdeck.config import load_desk  # noqa: PLC0415 - heavy for --help
+    from quarterdeck.desk.wire import Command, Verb, ask  # noqa: PLC0415 - heavy for --help
 
     config = load_desk(desk)
     folder = words.pop("folder", None) or config.folder
@@ -338,7 +388,7 @@ JournalPath = Annotated[Path, typer.Argument(metavar="PATH", help="A desk's fold
 @journal_app.command()
 def verify(path: JournalPath) -> None:
     """Check every hash; name the first record that is not what was written (exit 1)."""
-    from quarterdeck.journal import verify as verify_journal  # noqa: PLC0415 - heavy
+    from quarterdeck.journal import verify as verify_journal  # noqa: PLC0415 - heavy for --help
 
     report = verify_journal(path)
     sys.stdout.write("\n".join(report.lines()) + "\n")
@@ -349,7 +399,7 @@ def verify(path: JournalPath) -> None:
 @journal_app.command()
 def stat(path: JournalPath, json: JsonFlag = False) -> None:
     """Count what a journal holds."""
-    from quarterdeck.journal import stat as journal_stat  # noqa: PLC0415 - heavy
+    from quarterdeck.journal import stat as journal_stat  # noqa: PLC0415 - heavy for --help
 
     found = journal_stat(path)
     if json:
@@ -366,8 +416,8 @@ def cat(
     stop: Annotated[int | None, typer.Option("--to", help="One past the last sequence.")] = None,
 ) -> None:
     """Print the records, one a line."""
-    from quarterdeck.journal import cat as journal_cat  # noqa: PLC0415 - heavy
-    from quarterdeck.journal import cat_json  # noqa: PLC0415 - the same
+    from quarterdeck.journal import cat as journal_cat  # noqa: PLC0415 - heavy for --help
+    from quarterdeck.journal import cat_json  # noqa: PLC0415 - as above, heavy
 
     if json:
         for line in cat_json(path, start, stop):

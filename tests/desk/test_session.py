@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from quarterdeck.desk.commands import NAMED_PERSON
 from quarterdeck.desk.place import DeskPlace
 from quarterdeck.desk.recovery import recover
 from quarterdeck.desk.wire import Command, Verb
@@ -211,9 +212,7 @@ REFUSED = [
     (Command(verb=Verb.PAUSE, strategy="NOPE"), "one of BUY, SCALP"),
     (Command(verb=Verb.PAUSE, instrument="DOGE"), "one of XRP"),
     (Command(verb=Verb.PAUSE, person="nobody"), "one of desk, operator-1"),
-    (Command(verb=Verb.RESUME), "signed"),
-    (Command(verb=Verb.UNLOCK), "signed"),
-    (Command(verb=Verb.ACKNOWLEDGE), "signed"),
+    *((Command(verb=verb), "signed") for verb in sorted(NAMED_PERSON - {Verb.THROTTLE_RESET})),
     (Command(verb=Verb.THROTTLE_RESET, person="operator-1"), "for one strategy"),
     (Command(verb=Verb.LOCK, strategy="BUY"), "whole desk"),
     (Command(verb=Verb.PAUSE, protective=True), "only with kill"),

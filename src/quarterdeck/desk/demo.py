@@ -54,7 +54,7 @@ class Viewer:
 
     def say(self, sentence: str) -> None:
         """Prints a sentence."""
-        self._console.print(f"[dim]·[/] {escape(sentence)}", highlight=False)
+        self._console.print(f"[dim]·[/] {escape(sentence)}", highlight=False, soft_wrap=True)
 
     def tell(self, line: Line) -> None:
         """Takes a narrated line, and prints it when it is worth it."""

@@ -94,9 +94,6 @@ def _rebuild(place: DeskPlace, disk: Disk, said: list[str]) -> Records[State]:
     replayer = _replayer(JournalReader(place.journal, disk=disk), snapshot, said)
     begin = replayer.sequence
     replayer.advance()
-    begin = (
-        "the first record" if snapshot is None or replayer.events > replayer.sequence else f"snapshot {snapshot.name}"
-    )
     said.append(
         f"recovered: {replayer.events} records replayed, from record {begin} to {replayer.sequence}, "
         f"{replayer.seals_checked} digests checked; the state is {replayer.digest.hex()[:16]}"

@@ -230,7 +230,7 @@ def _apply_rare(state: State, event: Event, actions: Records[Event]) -> None:
 
 
 @compiled
-def _keep_house(state: State, event: Event, actions: Records[Event]) -> None:  # noqa: ARG001 - a unit's shape
+def _keep_house(state: State, _event: Event, actions: Records[Event]) -> None:
     keep_house(state, actions)
 
 

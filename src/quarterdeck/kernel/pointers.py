@@ -29,8 +29,8 @@ _WORDS = 6
 
 
 @cast(Any, _intrinsic)
-def _call(typing_context: Any, address: Any, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any) -> Any:  # noqa: ARG001
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+def _call(_typing_context: Any, _address: Any, _a: Any, _b: Any, _c: Any, _d: Any, _e: Any, _f: Any) -> Any:
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         word = ir.IntType(64)
         function = ir.FunctionType(word, [word] * _WORDS)
         return builder.call(builder.inttoptr(arguments[0], function.as_pointer()), list(arguments[1:]))

@@ -41,20 +41,20 @@ StateUnit = Callable[[State, Event, Records[Event]], None]
 
 
 @cast(Any, _intrinsic)
-def pointer(typing_context: Any, address: Any) -> Any:  # noqa: ARG001 - numba's protocol
+def pointer(_typing_context: Any, _address: Any) -> Any:
     """An integer as a C pointer."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.inttoptr(arguments[0], cast(Any, cgutils).voidptr_t)
 
     return _types.voidptr(_types.intp), generate
 
 
 @cast(Any, _intrinsic)
-def record_address(typing_context: Any, record: Any) -> Any:  # noqa: ARG001
+def record_address(_typing_context: Any, record: Any) -> Any:
     """The address of a record as an integer."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.ptrtoint(arguments[0], ir.IntType(64))
 
     return _types.int64(record), generate

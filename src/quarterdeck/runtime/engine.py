@@ -23,7 +23,7 @@ TapeSink = Callable[[NDArray[np.void]], None]
 
 _COUNT_SHIFT = 32  # how `step_one` packs its two results
 _TAPED = 2**_COUNT_SHIFT - 1
-_VIEW_BATCH = 65_536  # events whose views are built at once
+_VIEW_BATCH = 4_096  # events whose views are built at once: few enough to stay in the cache
 
 
 class SimulatedEngine:

@@ -5,7 +5,8 @@ Python strategy at well under a microsecond per event before its own work.
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from itertools import repeat
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 import numpy as np
@@ -129,6 +130,7 @@ _PLAIN: Final = {
     EventKind.MARK: (Mark, ("time_ns", "instrument", "mark")),
     EventKind.FUNDING: (Funding, ("time_ns", "instrument", "rate")),
 }
+_new = cast(Any, tuple).__new__  # named tuples without a Python call for each
 _UPDATES: Final = frozenset(range(EventKind.ORDER_ACCEPTED, EventKind.ORDER_ADOPTED + 1)) - {int(EventKind.FILL)}
 
 
@@ -151,14 +153,17 @@ def view_of(event: Any) -> EventView | None:
     return None
 
 
-def views_of(events: NDArray[np.void]) -> Sequence[EventView | None]:
-    """Returns a batch of events as strategies see them, in order. One plain kind alone is built column by column."""
+def views_of(events: NDArray[np.void]) -> Iterator[EventView | None]:
+    """Yields a batch of events as strategies see them, in order. A batch of one plain kind is built column by column.
+
+    One at a time: thousands of live tuples would keep the garbage collector busier than the strategies.
+    """
     kinds = np.unique(events["kind"])
     if len(kinds) == 1 and int(kinds[0]) in _PLAIN:
         view, fields = _PLAIN[EventKind(int(kinds[0]))]
         columns = (cast(list[int], events[field].tolist()) for field in fields)
-        return cast(Sequence[EventView], list(map(view._make, zip(*columns, strict=True))))
-    return [view_of(event) for event in events]
+        return cast(Iterator[EventView], map(_new, repeat(view), zip(*columns, strict=True)))
+    return (view_of(event) for event in events)
 
 
 def _word(*path: str | int) -> int:
