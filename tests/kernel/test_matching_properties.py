@@ -13,8 +13,9 @@ from tests.kernel.simulated_venue import SimulatedVenue
 
 prices = st.integers(90, 110)
 lots = st.integers(0, 20)
+quotes = st.tuples(st.just("quote"), prices, st.integers(0, 4), lots, lots)
 events = st.one_of(
-    st.tuples(st.just("quote"), prices, st.integers(0, 4), lots, lots),
+    quotes,
     st.tuples(st.just("trade"), prices, st.integers(1, 20), st.sampled_from(("buyer", "seller"))),
     st.tuples(st.just("bar"), prices, st.integers(0, 6), st.integers(0, 6), lots),
     st.tuples(st.just("level"), prices, lots, st.booleans(), st.booleans()),
@@ -220,7 +221,7 @@ def test_displayed_quantity_bounds_what_one_quote_gives(life: list[Any]) -> None
 
 
 @settings(max_examples=100)
-@given(st.lists(st.one_of(events.filter(lambda step: step[0] == "quote"), requests), max_size=40))
+@given(st.lists(st.one_of(quotes, requests), max_size=40))
 def test_nothing_fills_at_a_price_that_no_quote_offers(life: list[Any]) -> None:
     watcher = Watcher()
     listing = watcher.venue.market["listings"][0]
