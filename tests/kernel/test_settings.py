@@ -1,4 +1,4 @@
-"""CONFIGURE: every setting lands where it says, and none can pull the ground from under the kernel."""
+"""`quarterdeck.kernel.settings`: CONFIGURE: every setting lands where it says, and none can pull the ground from under the kernel."""
 
 import pytest
 

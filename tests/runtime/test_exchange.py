@@ -37,9 +37,11 @@ def test_a_nearly_full_tape_stops_the_run_before_anything_is_lost() -> None:
 
 def test_a_step_from_python_says_reports_and_tape_in_one_number() -> None:
     states, events = new_state(), _clocks(3)
-    context = step_context(states, new_market(), new_reports(), new_actions(), new_tape(), events)
+    arrays = (states, new_market(), new_reports(), new_actions(), new_tape(), events)
+    context = step_context(*arrays)
     assert step_one(context, 1, 7) == 8
     assert states[0]["time_ns"] == 1
+    assert arrays[4][7].tobytes() == events[1].tobytes()
 
 
 def test_compiling_ahead_answers_with_the_hash_that_code_is_kept_by() -> None:
