@@ -1,4 +1,4 @@
-"""`quarterdeck.kernel.settings`: CONFIGURE: every setting lands where it says, and none can pull the ground from under the kernel."""
+"""`quarterdeck.kernel.settings`: every setting lands where it says; none pulls the ground from under the kernel."""
 
 import pytest
 
