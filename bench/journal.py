@@ -68,7 +68,7 @@ def main() -> None:
     quotes = events(1 << 20)
     print(f"{'work':<38} {'M records/s':>12} {'median us':>10}")
     for batch, records in RECORDS.items():
-        total = records // share
+        total = records // share // batch * batch
         rates: list[tuple[float, float]] = []
         reads: list[float] = []
         for _ in range(ROUNDS):
