@@ -3,7 +3,9 @@
 import getpass
 import os
 import socket
+import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Final, Optional, cast
 
@@ -66,6 +68,17 @@ _CAPACITY_PLACE: Final = slice(80, 112)  # in a segment's header; a test compare
 _DEMO_DESK: Final = "xrpliquid"
 
 
+def _compile_halves() -> None:
+    """Where the kernel is not compiled yet: its two halves at once, so that two cores share the first start's work."""
+    from quarterdeck.kernel.compiled import JIT_ENABLED, code_folder  # noqa: PLC0415 - heavy for --help
+
+    if not JIT_ENABLED or any(code_folder().glob("*.compiled")):
+        return
+    venue = subprocess.Popen([sys.executable, "-c", "import quarterdeck.kernel.venue"])
+    import_module("quarterdeck.kernel.account")
+    venue.wait()  # had it failed, its code would be compiled where it is needed, with the same error
+
+
 def main() -> None:
     """The console script. An error of ours is one line on standard error and its exit code; no other is swallowed."""
     try:
@@ -100,6 +113,7 @@ def _run(
     command: str,
 ) -> None:
     config = _load(desk)
+    _compile_halves()
     from quarterdeck.desk.demo import run_visibly  # noqa: PLC0415 - compiles the kernel, with progress
 
     run_visibly(config, seconds=seconds, data=tuple(data or ()), speed=speed, seed=seed, folder=folder, command=command)
@@ -157,6 +171,7 @@ def backtest(
 ) -> None:
     """Run a desk on recorded data: figures, an HTML page, a journal."""
     _load(desk)
+    _compile_halves()
     from quarterdeck.research.command import BacktestOptions, backtest_command  # noqa: PLC0415 - compiles the kernel
 
     backtest_command(
@@ -173,6 +188,7 @@ def backtest(
 def replay(desk: Desk, json: JsonFlag = False) -> None:
     """Rebuild a desk's state from its journal and check every digest in it."""
     path = _journal_of(desk)
+    _compile_halves()
     from quarterdeck.runtime.replay import replay as replay_journal  # noqa: PLC0415 - compiles the kernel
     from quarterdeck.runtime.replay import replay_desk  # noqa: PLC0415 - as above, heavy
 
@@ -187,6 +203,7 @@ def replay(desk: Desk, json: JsonFlag = False) -> None:
 def shadow(desk: Desk, json: JsonFlag = False) -> None:
     """Show the desk's strategies its journal again, and compare what they ask with what they asked then."""
     config = _load(desk)
+    _compile_halves()
     from quarterdeck.runtime.shadow import shadow as shadow_journal  # noqa: PLC0415 - compiles the kernel
 
     found = shadow_journal(config.folder, config)
@@ -204,6 +221,7 @@ def compile_code(
 ) -> None:
     """Compile the kernel now rather than at a desk's first start."""
     os.environ[_CAPACITY_VARIABLE] = capacity
+    _compile_halves()
     from quarterdeck.runtime.warmup import compile_kernel  # noqa: PLC0415 - compiles the kernel
 
     sys.stdout.write(f"compiled code {compile_kernel()} is ready\n")
@@ -217,6 +235,7 @@ def why(
 ) -> None:
     """Tell an order's whole story from the journal."""
     config = _load(_only_desk() if desk is None else desk)
+    _compile_halves()
     from quarterdeck.runtime.story import why as tell_why  # noqa: PLC0415 - compiles the kernel
 
     story = tell_why(config.folder, order, config)

@@ -6,8 +6,11 @@ import numpy as np
 
 from quarterdeck.kernel.account import apply, new_actions, new_events, new_state
 from quarterdeck.kernel.compiled import compiled, source_hash
+from quarterdeck.kernel.market import market_apply, new_market
+from quarterdeck.kernel.market_records import MARKET_REPORTS
 from quarterdeck.kernel.pointers import address_of, call_strategy
 from quarterdeck.kernel.units import state_unit
+from quarterdeck.kernel.venue import venue_apply
 from quarterdeck.kernel.vocabulary import EventKind
 
 MEMORY = np.dtype([("seen", "<i8")])
@@ -62,3 +65,18 @@ def test_the_source_hash_is_sixteen_hex_digits_and_stands_still() -> None:
     assert source_hash() == source_hash()
     assert len(source_hash()) == 16
     assert int(source_hash(), 16) >= 0
+
+
+def test_the_venue_as_a_unit_does_what_market_apply_does() -> None:
+    @compiled
+    def through_unit(markets: Any, events: Any, index: int, reports: Any) -> int:
+        return venue_apply(markets, events, index, reports)
+
+    markets, others, reports = new_market(), new_market(), new_events(MARKET_REPORTS)
+    events = new_events(2)
+    events["kind"] = EventKind.QUOTE
+    events["bid"], events["ask"], events["bid_quantity"], events["ask_quantity"] = (5, 6), (7, 7), 1, 2
+    for index in range(2):
+        assert through_unit(markets, events, index, reports) == market_apply(others, events, index, reports)
+    assert markets[0]["listings"][0]["bid"] == 6
+    assert bytes(memoryview(markets.view("u1"))) == bytes(memoryview(others.view("u1")))  # pyright: ignore[reportAttributeAccessIssue] arrays

@@ -7,6 +7,7 @@ The first import after a change compiles them, which is said on standard error. 
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, cast
 
 import llvmlite.binding
@@ -22,6 +23,7 @@ from quarterdeck.kernel.records import EVENT, STATE, Event, State
 __all__ = [
     "StateUnit",
     "events_at",
+    "is_kept",
     "pointer",
     "record_address",
     "records_at",
@@ -78,16 +80,24 @@ def events_at(address: int, count: int) -> Records[Event]:
     return _carray(pointer(address), (count,), EVENT)
 
 
+def _marker(name: str) -> Path:
+    return code_folder() / f"{name}.compiled"
+
+
+def is_kept(name: str) -> bool:
+    """Whether the unit's code is on disk already."""
+    return _marker(name).exists()
+
+
 def unit(name: str, words: int, entry: Callable[..., int]) -> Any:
     """Compiles `entry` (of `words` integer arguments) and enters it under a symbol; returns what calls it."""
     signature = _types.int64(*([_types.int64] * words))
-    marker = code_folder() / f"{name}.compiled"
-    fresh = not marker.exists()
+    fresh = not is_kept(name)
     if fresh:
         sys.stderr.write(f"quarterdeck: compiling the {name} (once for this version) ...\n")
     built = cast(Any, numba).cfunc(signature, cache=True)(entry)
     if fresh:
-        marker.touch()
+        _marker(name).touch()
     symbol = "quarterdeck_" + name.replace(" ", "_")
     cast(Any, llvmlite.binding).add_symbol(symbol, built.address)
     _built.append(built)

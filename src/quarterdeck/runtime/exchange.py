@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from quarterdeck.kernel.account import apply_event, new_events
 from quarterdeck.kernel.compiled import JIT_ENABLED, compiled, inlined
 from quarterdeck.kernel.layout import Records
-from quarterdeck.kernel.market import market_accept, market_apply
+from quarterdeck.kernel.market import market_accept
 from quarterdeck.kernel.market_records import MARKET, MARKET_REPORTS, Market, MarketSetting
 from quarterdeck.kernel.pointers import call_strategy
 from quarterdeck.kernel.records import ACTIONS, STATE, Event, State
-from quarterdeck.kernel.units import events_at, record_address, records_at, unit, with_arrays
+from quarterdeck.kernel.units import events_at, records_at, with_arrays
+from quarterdeck.kernel.venue import venue_apply
 from quarterdeck.kernel.vocabulary import EventKind
 from quarterdeck.strategies.asking import ASKS
 
@@ -38,20 +39,6 @@ __all__ = [
 
 TAPE_MARGIN = MARKET_REPORTS + 64 * ASKS + 1  # records that one event can put on the tape at most
 TAPE_RECORDS = 4 * TAPE_MARGIN
-
-
-def _venue_entry(markets: int, event: int, reports: int) -> int:
-    return market_apply(records_at(markets, 1, MARKET), events_at(event, 1), 0, events_at(reports, MARKET_REPORTS))
-
-
-_call_venue: Any = unit("simulated venue", 3, _venue_entry) if JIT_ENABLED else None
-
-
-def _venue_by_symbol(markets: Any, events: Any, index: int, reports: Any) -> int:
-    return _call_venue(markets.ctypes.data, record_address(events[index]), reports.ctypes.data)
-
-
-_venue: Final = compiled(_venue_by_symbol) if JIT_ENABLED else market_apply
 
 
 @inlined
@@ -86,7 +73,7 @@ def step(
 ) -> tuple[int, int]:
     """Takes one event through the venue and the desk. Returns (reports made, records on the tape)."""
     state = states[0]
-    count = _venue(markets, events, index, reports)
+    count = venue_apply(markets, events, index, reports)
     for place in range(count):
         taped = _lay(tape, taped, reports[place])
         said = apply_event(state, reports[place], actions)
