@@ -7,7 +7,7 @@ difference does not bring others. Strategies begin with the memory of their `pre
 """
 
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -103,12 +103,16 @@ def shadow(
     strategy breaks its contract.
     """
     replayer = Replayer(JournalReader(path))
-    hosts = host_strategies(config, replayer.states, sources)
-    chosen = tuple(host for host in hosts if only is None or host.place.name in only)
+
+    def begin() -> tuple[Host, ...]:
+        hosts = host_strategies(config, replayer.states, sources)
+        return tuple(host for host in hosts if only is None or host.place.name in only)
+
+    chosen = begin()
     if not chosen:
-        names = ", ".join(host.place.name for host in hosts)
+        names = ", ".join(strategy.name for strategy in config.strategies)
         raise StrategyError(f"no strategy of the desk is called {', '.join(only or ())}: there are {names}")
-    watch = _Shadow(replayer, chosen)
+    watch = _Shadow(replayer, begin)
     replayer.advance(until, progress, watch.move)
     names = tuple(host.place.name for host in chosen)
     return ShadowResult(watch.events, watch.requests, names, watch.difference)
@@ -117,13 +121,14 @@ def shadow(
 class _Shadow:
     """Reads the journal step by step: reports, the event, then the requests, strategy by strategy."""
 
-    def __init__(self, replayer: Replayer, hosts: tuple[Host, ...]) -> None:
+    def __init__(self, replayer: Replayer, begin: Callable[[], tuple[Host, ...]]) -> None:
         self.difference: Difference | None = None
         self.events = 0
         self.requests = 0
         self._replayer = replayer
         self._states: Any = replayer.states
-        self._hosts = hosts
+        self._begin = begin
+        self._hosts: tuple[Host, ...] = ()
         self._opening = True  # strategies are put to work when a session has opened
         self._shown: list[NDArray[np.void]] = []  # the step's reports, then its event
         self._complete = False  # the step has its event
@@ -149,8 +154,11 @@ class _Shadow:
             return
         if self._complete:
             self._close_step(sequence)
-        if kind == EventKind.SESSION_START or (self._opening and kind in _OPENING):
+        if kind == EventKind.SESSION_START:
+            self._hosts = self._begin()  # a desk's strategies begin anew with each session
+            self._shown, self._complete, self._next = [], False, 0
             self._opening = True
+        if self._opening and (kind in _OPENING or kind == EventKind.SESSION_START):
             return
         self._opening = False
         self._shown.append(record)
