@@ -70,6 +70,7 @@ RARE = (
     EventKind.LOCK,
     *[EventKind.UNLOCK] * 9,
     *[EventKind.RECONCILIATION] * 12,
+    EventKind.RECONCILED,
     *[EventKind.THROTTLE_RESET] * 2,
     EventKind.BAR,
     EventKind.MARK,

@@ -129,3 +129,35 @@ def test_a_sell_fill_is_a_sell() -> None:
     desk = Desk()
     desk.event(EventKind.FILL, price=PRICE, quantity=2, trade_id=5, flags=Flag.SELL | Flag.MAKER)
     assert desk.net()["quantity"] == -2
+
+
+def test_an_order_of_our_own_that_the_journal_had_lost_keeps_its_id() -> None:
+    desk = Desk()
+    lost = (int(desk.state["epoch"]) << 40) + 7_000
+    assert desk.event(EventKind.ORDER_ADOPTED, price=PRICE, quantity=4, order_id=lost, venue_order_id=9) == []
+    assert (desk.status(lost), desk.order_of(lost)["venue_order_id"]) == (OrderStatus.ACCEPTED, 9)
+    desk.fill(lost, 4)
+    assert desk.status(lost) == OrderStatus.FILLED
+    check(desk.state)
+
+
+def test_an_order_of_a_session_to_come_cannot_be_adopted() -> None:
+    desk = Desk()
+    foreign = (int(desk.state["epoch"]) + 1) << 40
+    said = desk.event(EventKind.ORDER_ADOPTED, price=PRICE, quantity=1, order_id=foreign)
+    assert refused(said) == Reason.VALUE_OUT_OF_RANGE
+
+
+def test_an_adopted_order_takes_no_slot_that_is_open() -> None:
+    desk = Desk()
+    order_id = desk.order(1, LOTS)
+    said = desk.event(EventKind.ORDER_ADOPTED, price=PRICE, quantity=1, order_id=order_id)
+    assert spoken(said) == [("ANOMALY", "ORDER_TABLE_FULL")]
+    assert desk.order_of(order_id)["quantity"] == LOTS
+
+
+def test_the_time_up_to_which_fills_are_known_never_goes_back() -> None:
+    desk = Desk()
+    for told, known in ((50, 50), (40, 50), (60, 60)):
+        desk.event(EventKind.RECONCILED, instrument=0, value=told)
+        assert desk.state["venues"][0]["reconciled_ns"] == known

@@ -22,7 +22,7 @@ _SPOKEN: Final = frozenset(
     (
         *range(EventKind.ORDER_REQUEST, EventKind.REPLACE_REQUEST + 1),
         *range(EventKind.ORDER_ACCEPTED, EventKind.ORDER_ADOPTED + 1),
-        *range(EventKind.CONNECTION, EventKind.RECONCILIATION + 1),
+        *range(EventKind.CONNECTION, EventKind.RECONCILED + 1),
         *range(EventKind.PAUSE, EventKind.THROTTLE_RESET + 1),
         EventKind.ACKNOWLEDGE,
         EventKind.FUNDING,

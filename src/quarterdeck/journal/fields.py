@@ -95,6 +95,7 @@ FIELDS: Final[dict[EventKind, tuple[Field, ...]]] = {
     EventKind.TICK_SIZE_CHANGE: (*_plain("instrument", "numerator", "denominator"), Field("value", "aux")),
     EventKind.DELISTING: _plain("instrument"),
     EventKind.RECONCILIATION: (*_WHERE, Field("differs", "value")),
+    EventKind.RECONCILED: (Field("venue", "instrument"), Field("until_ns", "value")),
     EventKind.CURRENCY_RATE: (*_ACCOUNT, Field("rate_ppb", "rate")),
     EventKind.PAUSE: _COMMANDED,
     EventKind.RESUME: _COMMANDED,

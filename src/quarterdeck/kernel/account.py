@@ -24,6 +24,7 @@ from quarterdeck.kernel.events import (
 )
 from quarterdeck.kernel.layout import Records, allocate
 from quarterdeck.kernel.marks import apply_market, check_market
+from quarterdeck.kernel.orders import SEQUENCE_BITS
 from quarterdeck.kernel.records import (
     ACTIONS,
     EVENT,
@@ -82,6 +83,7 @@ _KIND_NEEDS: Final = {
     EventKind.DELISTING: _INSTRUMENT,
     EventKind.CURRENCY_RATE: _ACCOUNT,
     EventKind.RECONCILIATION: _INSTRUMENT,
+    EventKind.RECONCILED: _VENUE,
     EventKind.PAUSE: _SCOPE,
     EventKind.RESUME: _SCOPE,
     EventKind.KILL: _SCOPE,
@@ -179,6 +181,8 @@ def _check_rare(state: State, event: Event, kind: int) -> int:
     elif kind == EventKind.SESSION_START:
         if not state["epoch"] < event["epoch"] < 2**22 or not 0 <= event["value"] <= SessionMode.LIVE:
             return Reason.VALUE_OUT_OF_RANGE.value
+    elif kind == EventKind.ORDER_ADOPTED and event["order_id"] >= (state["epoch"] + 1) << SEQUENCE_BITS:
+        return Reason.VALUE_OUT_OF_RANGE.value  # an id that this desk cannot have issued
     elif kind == EventKind.METRIC and not 0 <= event["metric"] < METRICS:
         return Reason.INDEX_OUT_OF_RANGE.value
     return Reason.NONE.value
@@ -217,7 +221,7 @@ def _refuse(state: State, event: Event, reason: int, actions: Records[Event]) ->
 def _apply_rare(state: State, event: Event, actions: Records[Event]) -> None:
     """Everything that is neither market data, a request nor a report."""
     kind = int(event["kind"])
-    if kind <= EventKind.RECONCILIATION:
+    if kind <= EventKind.RECONCILED:
         apply_account(state, event, actions)
     elif kind == EventKind.CONFIGURE:
         apply_setting(state, event)

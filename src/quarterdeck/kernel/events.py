@@ -237,6 +237,9 @@ def apply_account(state: State, event: Event, actions: Records[Event]) -> None:
         state["instruments"][event["instrument"]]["terms"][InstrumentTerm.LISTED] = 0
     elif kind == EventKind.RECONCILIATION:
         state["instruments"][event["instrument"]]["unreconciled"] = event["value"]
+    elif kind == EventKind.RECONCILED:
+        venue = state["venues"][event["instrument"]]
+        venue["reconciled_ns"] = max(venue["reconciled_ns"], event["value"])
     else:
         state["accounts"][event["row"]]["rate_ppb"] = event["rate"]
     state["equity"] = sum_equity(state)

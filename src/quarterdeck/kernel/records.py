@@ -66,7 +66,7 @@ MONEY_MAX: Final = 2**60
 PRICE_MAX: Final = 2**42
 QUANTITY_MAX: Final = 2**42
 METRICS: Final = len(Metric)
-STATE_SCHEMA: Final = 1
+STATE_SCHEMA: Final = 2
 # One event never says more: every order canceled, every position flattened, closed and liquidated, and a few words.
 ACTIONS: Final = ORDERS + 3 * STRATEGIES * INSTRUMENTS + 64
 RATE_BUCKETS: Final = 64
@@ -108,7 +108,7 @@ class Event(TypedDict):
     | FILL               | order_id, price, quantity, trade_id, fee; SELL, MAKER; instrument, strategy         |
     | ORDER_CANCELED ... | order_id                                                                            |
     | ORDER_REPLACED     | order_id, price, quantity (the new total), venue_order_id                           |
-    | ORDER_ADOPTED      | price, quantity (open), venue_order_id, order_type is LIMIT; SELL, REDUCE_ONLY ...  |
+    | ORDER_ADOPTED      | price, quantity, venue_order_id; SELL, REDUCE_ONLY ...; order_id when it is our own |
     | CONNECTION         | instrument is the venue; value is a ConnectionState                                 |
     | VENUE_RESULT       | instrument is the venue; ERROR                                                      |
     | BALANCE            | row is the account, amount what the venue says its cash is                          |
@@ -119,6 +119,7 @@ class Event(TypedDict):
     | SPLIT              | numerator new shares for denominator old ones                                       |
     | TICK_SIZE_CHANGE   | numerator/denominator: old ticks * numerator / denominator are the new ticks; value |
     | RECONCILIATION     | value: 1 differs from the venue, 0 agrees again                                     |
+    | RECONCILED         | instrument is the venue; value: its own time up to which every fill is known        |
     | CURRENCY_RATE      | row is the account, rate (ppb: desk money units per unit of the currency)           |
     | PAUSE ... FLATTEN  | strategy (-1: all), instrument (-1: all), reason, person; PROTECTIVE                |
     | CONFIGURE          | table, row, column, setting                                                         |
@@ -285,6 +286,7 @@ class Venue(TypedDict):
     connected: I8
     error_open: I8  # 0 closed, 1 open, 2 half open: one entry may probe, 3 the probe is out
     error_until_ns: I8
+    reconciled_ns: I8  # the venue's time up to which every fill is known
     messages: Annotated[RateWindow, RateWindow]
     results: Annotated[RateWindow, RateWindow]
     errors: Annotated[RateWindow, RateWindow]

@@ -11,7 +11,7 @@ from quarterdeck.kernel.compiled import compiled
 from quarterdeck.kernel.emission import emit_order, notice
 from quarterdeck.kernel.layout import Records, word
 from quarterdeck.kernel.ledger import post_fee, post_fill, revalue, sum_equity
-from quarterdeck.kernel.lifecycle import EFFECT, next_status
+from quarterdeck.kernel.lifecycle import EFFECT, is_open, next_status
 from quarterdeck.kernel.orders import close_order, find_order, new_order, remaining, set_working, take_slot
 from quarterdeck.kernel.records import (
     INSTRUMENTS,
@@ -305,8 +305,15 @@ def _advance(state: State, event: Event, slot: int, actions: Records[Event]) -> 
 
 @compiled
 def _adopt(state: State, event: Event, actions: Records[Event]) -> None:
-    """Enters an order found at the venue. It works already, so no rail can refuse it; it counts from now on."""
-    order_id = take_slot(state)
+    """Enters an order found at the venue. It works already, so no rail can refuse it; it counts from now on.
+
+    One of our own, that the journal had lost, keeps the id that its fills will name.
+    """
+    order_id = event["order_id"]
+    if order_id <= 0:
+        order_id = take_slot(state)
+    elif is_open(state["orders"][order_id % ORDERS]["status"]):
+        order_id = 0
     if order_id == 0:
         _odd(state, event, _ORDER_TABLE_FULL, actions)
         return

@@ -85,6 +85,7 @@ class EventKind(IntEnum):
     DELISTING = 59
     CURRENCY_RATE = 60
     RECONCILIATION = 61
+    RECONCILED = 62
 
     # operator commands; who, from where and why ride in the continuation slots
     PAUSE = 70

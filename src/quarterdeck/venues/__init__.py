@@ -1,0 +1,1 @@
+"""Venues: what a desk says to them and hears from them, and how each one is spoken to."""
