@@ -27,7 +27,7 @@ HOSTS = ("python" + "hosted", "py" + "pi.org", "registry.npm" + "js", "deb.deb" 
 MACHINE_PATH = re.compile(r"(?<![\w.~])/(?:wo" + r"rk|ro" + r"ot|ho" + r"me/\w+|Us" + r"ers/\w+)(?=[/\"'`\s]|$)")
 IGNORE = re.compile(r"#\s*(?:(?:type|pyright):\s*ignore|noqa)(?P<rest>[^\n]*)")
 IGNORE_WITH_REASON = re.compile(r"(?:\[[\w, -]+\]|:\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*)\s*(?:#|--|-|:|\()?\s*\w+ \w+")
-PRINTERS = ("cli.py", "console.py", "__main__.py")
+PRINTERS = ("console.py", "__main__.py")
 
 
 @dataclass(frozen=True)
