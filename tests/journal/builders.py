@@ -115,6 +115,14 @@ class MemoryDisk:
             raise FileNotFoundError(errno.ENOENT, "No such file", str(path))
         return bytes(self.files[path])
 
+    def read_from(self, path: Path, offset: int) -> bytes:
+        return self.read(path)[offset:]
+
+    def share(self, path: Path, size: int) -> memoryview:
+        """Takes no room: it is made before anything else, and never grows."""
+        content = self.files.setdefault(path, bytearray(size))
+        return memoryview(content)[:size]
+
     def map(self, path: Path) -> memoryview:
         return memoryview(self.read(path))
 

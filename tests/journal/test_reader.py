@@ -61,22 +61,6 @@ def test_a_record_is_found_by_its_sequence() -> None:
             reader.record(outside)
 
 
-def test_a_journal_that_is_being_written_can_be_followed() -> None:
-    disk = MemoryDisk()
-    writer = JournalWriter(ROOT, DESK, SMALL, disk=disk, clock=lambda: 1)
-    reader = JournalReader(ROOT, disk=disk)
-    seen: list[int] = []
-    for number in range(300):
-        writer.append(quotes(1, number))
-        if number % 7 == 0:
-            writer.flush()
-            start = reader.next_sequence
-            assert reader.refresh() == writer.flushed_sequence
-            seen += [int(bid) for block in reader.blocks(start) for _, run in runs(block, start) for bid in run["bid"]]
-            assert seen == list(range(number + 1))
-    writer.close()
-
-
 def test_a_consumer_may_stop_early() -> None:
     disk = MemoryDisk()
     written(disk, 1000)

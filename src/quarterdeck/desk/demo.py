@@ -13,8 +13,8 @@ from rich.table import Table
 from quarterdeck.config import DeskConfig
 from quarterdeck.desk.loop import run_session
 from quarterdeck.desk.narrative import Line, money_text
+from quarterdeck.desk.paper import PaperSession, SessionOptions
 from quarterdeck.desk.place import DeskPlace
-from quarterdeck.desk.session import PaperSession, SessionOptions
 from quarterdeck.desk.status import positions, profit
 from quarterdeck.errors import DeskError
 from quarterdeck.journal import rfc3339

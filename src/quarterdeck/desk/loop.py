@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 import uvloop
 
 from quarterdeck.desk.control import ControlServer
-from quarterdeck.desk.session import PaperSession
+from quarterdeck.desk.paper import PaperSession
 from quarterdeck.errors import JournalError
 
 __all__ = ["run_session"]

@@ -80,8 +80,8 @@ def recover(config: DeskConfig, place: DeskPlace, *, disk: Disk = OS_DISK) -> Re
             states = _rebuild(place, disk, said)
             check_same_desk(config, states)
         last = 0 if states is None else int(states[0]["epoch"])
-        epoch = max(place.last_epoch(), last) + 1
-        place.keep_epoch(epoch)
+        epoch = max(place.last_epoch(disk), last) + 1
+        place.keep_epoch(epoch, disk)
     except BaseException:
         writer.close()
         raise

@@ -47,8 +47,16 @@ class Disk(Protocol):
         """Returns a copy of the whole file as it is now."""
         ...
 
+    def read_from(self, path: Path, offset: int) -> bytes:
+        """Returns a copy of a file from `offset` to its end as it is now; b"" when it ends before."""
+        ...
+
     def map(self, path: Path) -> memoryview:
         """Returns a read-only view of a file that nobody will shorten."""
+        ...
+
+    def share(self, path: Path, size: int) -> memoryview:
+        """Returns the first `size` bytes of a file, made when it is not there, for writing: readers see each store."""
         ...
 
     def names(self, directory: Path) -> list[str]:
@@ -105,12 +113,25 @@ class OperatingSystemDisk:
     def read(self, path: Path) -> bytes:
         return path.read_bytes()
 
+    def read_from(self, path: Path, offset: int) -> bytes:
+        with path.open("rb", buffering=0) as file:
+            file.seek(offset)
+            return file.read()
+
     def map(self, path: Path) -> memoryview:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             if os.fstat(handle).st_size == 0:  # an empty file cannot be mapped
                 return memoryview(b"")
             return memoryview(mmap.mmap(handle, 0, access=mmap.ACCESS_READ))
+        finally:
+            os.close(handle)
+
+    def share(self, path: Path, size: int) -> memoryview:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, CREATE_MODE)
+        try:
+            os.posix_fallocate(handle, 0, size)  # a store into a hole of a full disk would end us
+            return memoryview(mmap.mmap(handle, size))
         finally:
             os.close(handle)
 

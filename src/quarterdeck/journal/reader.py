@@ -6,8 +6,7 @@
             ...
         if block.seal is not None and block.seal.state_digest: ...
 
-A reader sees the journal as it was when it was made, or at the latest `refresh`: one that is being written can be
-followed.
+A reader sees the journal as it was when it was made. One that is being written is followed by `journal.tail`.
 """
 
 from collections import deque
@@ -48,11 +47,18 @@ class JournalReader:
 
     def __init__(self, path: Path, *, disk: Disk = OS_DISK) -> None:
         self.path = path
-        self.torn: TornTail | None = None
-        self._disk = disk
-        self._segments: list[Segment] = []
-        self._tail: Block | None = None
-        self.refresh()
+        paths = find_journal(disk, path)
+        segments: list[Segment] = []
+        for place in paths:
+            segment = load_segment(disk, place, shared=place != paths[-1])
+            if segments:
+                check_link(segments[-1], segment)
+            segments.append(segment)
+        tail = tail_of(segments[-1])
+        segments[-1] = segments[-1].cut(tail.stop)
+        self.torn: TornTail | None = tail.torn
+        self._segments = segments
+        self._tail = tail_block(segments[-1], tail) if tail.stop > tail.start else None
 
     @property
     def segments(self) -> tuple[Segment, ...]:
@@ -70,25 +76,6 @@ class JournalReader:
     def next_sequence(self) -> int:
         """One past the last good record."""
         return self._segments[-1].next_sequence
-
-    def refresh(self) -> int:
-        """Looks at what was written since and returns `next_sequence`. Blocks that were handed out stay as they are."""
-        paths = find_journal(self._disk, self.path)
-        # Only the last segment that is known can have grown, or ended, meanwhile.
-        known = {segment.path: segment for segment in self._segments[:-1]}
-        segments: list[Segment] = []
-        for path in paths:
-            ended = path != paths[-1]
-            segment = known.get(path) or load_segment(self._disk, path, shared=ended)
-            if segments:
-                check_link(segments[-1], segment)
-            segments.append(segment)
-        tail = tail_of(segments[-1])
-        segments[-1] = segments[-1].cut(tail.stop)
-        self.torn = tail.torn
-        self._tail = tail_block(segments[-1], tail) if tail.stop > tail.start else None
-        self._segments = segments
-        return self.next_sequence
 
     def blocks(self, start: int | None = None, *, verify: bool = True) -> Iterator[Block]:
         """Yields the blocks from the one that holds sequence `start` (default: all), the unsealed tail last.

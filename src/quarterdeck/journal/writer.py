@@ -29,6 +29,7 @@ from quarterdeck.journal.chain import HASH_BYTES, seal_record, unsigned_seal
 from quarterdeck.journal.checks import KIND_OFFSET, RECORD_BYTES, stamp_bytes, stamp_words
 from quarterdeck.journal.commit import FSYNC_POLICIES, GroupCommit
 from quarterdeck.journal.disk import OS_DISK, Disk
+from quarterdeck.journal.mark import FlushMark
 from quarterdeck.journal.payload import note
 from quarterdeck.journal.recovery import (
     Recovered,
@@ -40,7 +41,7 @@ from quarterdeck.journal.recovery import (
     release_reserve,
     write_all,
 )
-from quarterdeck.journal.schema import event_schema_hash
+from quarterdeck.journal.schema import check_not_newer, event_schema_hash
 from quarterdeck.journal.segment import HEADER_BYTES, Header
 from quarterdeck.kernel.records import EVENT
 from quarterdeck.kernel.vocabulary import ACTION_KIND_MIN, EventKind
@@ -107,6 +108,7 @@ class JournalWriter:
         self._handle = self._lock = -1
         self._failure: JournalError | None = None
         self._commit: GroupCommit | None = None
+        self._mark: FlushMark | None = None
         capacity = BUFFERED_RECORDS + self.options.block_records
         self._words = np.zeros((capacity, RECORD_BYTES // 4), np.uint32)
         self._kinds = self._words.view(np.uint8)[:, KIND_OFFSET]
@@ -341,6 +343,8 @@ class JournalWriter:
             self._commit.written_sequence = self.flushed_sequence
         elif self.options.fsync == "always":
             self._datasync()
+        if self._mark is not None:
+            self._mark.set(self.flushed_sequence)
 
     def _datasync(self) -> None:
         written = self.flushed_sequence
@@ -392,10 +396,11 @@ class JournalWriter:
                     self._begin_segment()
                 else:
                     self._go_on(recovered)
+                self._mark = FlushMark(self._disk, self.directory, self.next_sequence)
             if self.options.fsync == "group":
                 self._commit = GroupCommit(self._disk, self._handle, self.options.group_ms, self.next_sequence)
-            if recovered is not None and recovered.segment.header.schema != event_schema_hash():
-                self.seal()  # words were added to the vocabulary meanwhile: what follows says so in a header of its own
+            if recovered is not None and not _is_of_this_version(recovered.segment.header):
+                self.seal()  # one segment has one version: what follows says so in a header of its own
                 self._roll()
         except BaseException:
             self._release()
@@ -405,6 +410,7 @@ class JournalWriter:
         segment, tail = recovered.segment, recovered.tail
         if segment.header.desk != self.desk:
             raise JournalError(f"{self.directory}: this is the journal of desk {segment.header.desk}, not {self.desk}")
+        check_not_newer(segment.path.name, segment.header.state_schema)
         self._handle = self._disk.open(segment.path)
         self._disk.datasync(self._handle)
         self.torn = recovered.torn
@@ -447,4 +453,9 @@ class JournalWriter:
         if self._lock >= 0:
             self._disk.unlock(self._lock)
         self._handle = self._lock = -1
+        self._mark = None  # an open mapping would keep the disk busy
         self._failure = self._failure or JournalError(f"{self.directory}: this writer was closed; open it again")
+
+
+def _is_of_this_version(header: Header) -> bool:
+    return header.schema == event_schema_hash() and header.same_state

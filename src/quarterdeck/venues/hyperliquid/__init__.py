@@ -1,0 +1,1 @@
+"""Hyperliquid: perpetuals and spot. The codec does no I/O; `venue` puts sockets and threads around it."""

@@ -1,0 +1,115 @@
+"""Which of the venue's orders is ours now: a change of price or size ends one there and opens another under a new id.
+
+The venue's modify is a cancel and a place. Both orders carry the same client order id, the cancel of the old one is
+told as any cancel is, and the new one counts its size from nothing. Here the two are one order again:
+
+| told of            | while              | becomes                                                       |
+|--------------------|--------------------|---------------------------------------------------------------|
+| an older id        | at any time        | nothing: it was replaced                                      |
+| the present id, it | an amend is out    | held back until the amend is answered: it may be half of it   |
+| was cancelled      |                    |                                                               |
+| a newer id         | at any time        | the present id; what was filled before is added to its figures |
+
+A fill that happens while an amend travels is traded by the old order and not known when the new one is sized: that much
+may trade beyond the total asked for. A reduce-only order cannot, the venue cuts it.
+"""
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from quarterdeck.kernel.vocabulary import OrderStatus
+from quarterdeck.venues.messages import Amend, OrderReport, TradeReport
+
+__all__ = ["Lineage"]
+
+_ORDERS_MAX: Final = 8_192
+_TRADES_MAX: Final = 256
+
+
+@dataclass(slots=True)
+class _Row:
+    """One order of ours. `venue_order_id` is the newest known, `carried` what its forerunners filled."""
+
+    venue_order_id: int = 0
+    carried: int = 0
+    filled: int = 0
+    amending: bool = False
+    held: OrderReport | None = None
+    trades: set[int] = field(default_factory=set[int])
+    traded: int = 0
+
+
+class Lineage:
+    """Remembers the latest few thousand orders. Any thread may call it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rows: OrderedDict[int, _Row] = OrderedDict()
+
+    def _row(self, order_id: int) -> _Row:
+        row = self._rows.get(order_id)
+        if row is None:
+            row = self._rows[order_id] = _Row()
+            if len(self._rows) > _ORDERS_MAX:
+                self._rows.popitem(last=False)
+        return row
+
+    def saw_fill(self, fill: TradeReport) -> None:
+        """Notes a fill; a repeat changes nothing."""
+        if not fill.order_id:
+            return
+        with self._lock:
+            row = self._row(fill.order_id)
+            if fill.trade_id in row.trades or len(row.trades) >= _TRADES_MAX:
+                return
+            row.trades.add(fill.trade_id)
+            row.traded += fill.quantity
+            row.filled = max(row.filled, row.traded)
+
+    def saw_filled(self, order_id: int, lots: int) -> None:
+        """Notes that an answer told of so much filled in all."""
+        with self._lock:
+            row = self._row(order_id)
+            row.filled = max(row.filled, lots)
+
+    def saw_order(self, report: OrderReport) -> OrderReport | None:
+        """Returns the report as one of the whole order; None for one that is to be passed over or held back."""
+        if not report.order_id:
+            return report
+        with self._lock:
+            row = self._row(report.order_id)
+            if report.venue_order_id < row.venue_order_id:
+                return None
+            if report.venue_order_id > row.venue_order_id:
+                row.carried = row.filled if row.venue_order_id else 0
+                row.venue_order_id = report.venue_order_id
+            if row.carried:
+                filled = report.filled if report.filled < 0 else report.filled + row.carried
+                report = msgspec.structs.replace(report, quantity=report.quantity + row.carried, filled=filled)
+            row.filled = max(row.filled, report.filled)
+            if row.amending and report.status is OrderStatus.CANCELED:
+                row.held = report
+                return None
+            return report
+
+    def begin_amend(self, request: Amend) -> int:
+        """An amend goes out. Returns how many lots of the order are known to be filled."""
+        with self._lock:
+            row = self._row(request.order_id)
+            row.amending, row.held = True, None
+            row.venue_order_id = max(row.venue_order_id, request.venue_order_id)
+            return row.filled
+
+    def end_amend(self, order_id: int, venue_order_id: int) -> OrderReport | None:
+        """An amend was answered: by the new id, or 0 when it did not take. Returns a cancel held back for it."""
+        with self._lock:
+            row = self._row(order_id)
+            held, row.held, row.amending = row.held, None, False
+            if venue_order_id > row.venue_order_id:
+                row.carried, row.venue_order_id = row.filled, venue_order_id
+                return None
+            return None if venue_order_id else held
