@@ -16,8 +16,8 @@ from quarterdeck.desk.session import Voices
 from quarterdeck.kernel.vocabulary import EventKind, OrderStatus
 from quarterdeck.runtime.host import StrategySource
 from quarterdeck.twins.exchange import PracticeExchange
-from quarterdeck.twins.exchange_records import Listing, Quote
-from quarterdeck.twins.practice_wire import EVERYBODY, PracticeWire
+from quarterdeck.twins.exchange_records import Listing, Order, Quote, Status
+from quarterdeck.twins.practice_wire import PracticeWire
 from quarterdeck.venues.messages import Line, Message, Request
 from quarterdeck.venues.practice.codec import Garbled, PracticeCodec
 from quarterdeck.venues.protocol import Capabilities, Deliver
@@ -120,13 +120,13 @@ class RigLink:
         self.sent.append(request)
         line = self._rig.codec.encode(request)
         if self.keep(request):
-            self._rig.later(self._rig.latency_ns, lambda: self._arrive(request, line))
+            self._rig.later(self._rig.latency_ns, lambda: self.arrive(request, line))
 
-    def _arrive(self, request: Request, line: bytes) -> None:
+    def arrive(self, request: Request, line: bytes) -> None:
         told = self._rig.wire.handle(self._rig.now_ns, 0, line)
-        for place, (account, answer) in enumerate(told):
-            if account in {0, EVERYBODY} and (place > 0 or self.answer(request, answer)):
-                self._rig.later(self._rig.latency_ns, lambda answer=answer: self.hear(answer))
+        if told and self.answer(request, told[0][1]):
+            self._rig.later(self._rig.latency_ns, lambda: self.hear(told[0][1]))
+        self._rig.told(told[1:])
 
     def hear(self, line: bytes) -> None:
         said = self._rig.codec.decode(line)
@@ -172,10 +172,28 @@ class Rig:
         self.wire = PracticeWire(self.exchange)
         self.codec = PracticeCodec(self.config.desk.name, [0], [0])
         self.source = source
+        self.mute_news = False
+        self.repeat_news = False
         self.link: RigLink
         self.session: LiveSession
         self._due: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
+
+    def hold(self, request: Request, held: list[Callable[[], None]]) -> bool:
+        """Keeps a request back, for whenever the test lets it go."""
+        line = self.codec.encode(request)
+        held.append(lambda: self.link.arrive(request, line))
+        return True
+
+    def answer_later(self, ns: int, line: bytes) -> bool:
+        self.later(ns, lambda: self.link.hear(line))
+        return True
+
+    def revive(self, order: Order) -> None:
+        """The exchange has taken a cancel, said so, and lets the order go on."""
+        order.status = Status.ACCEPTED
+        self.exchange.books[order.instrument].rest(order)
+        self.exchange.holders[0].open_orders[order.venue_order_id] = order
 
     def later(self, ns: int, act: Callable[[], None]) -> None:
         self._count += 1
@@ -220,13 +238,19 @@ class Rig:
         self.session.pump()
 
     def quote(self, bid: int, ask: int, lots: int = 100) -> None:
-        for account, line in self.wire.quote(self.now_ns, [(0, Quote(bid, ask, lots, lots))]):
-            if account in {0, EVERYBODY}:
-                self.later(self.latency_ns, lambda line=line: self.link.hear(line))
+        """The market moves, and the desk is told."""
+        quote, *news = self.quote_book(bid, ask, lots)
+        self.later(self.latency_ns, lambda: self.link.hear(quote[1]))
+        self.told(news)
 
-    def told(self, lines: Sequence[tuple[int, bytes]]) -> None:
-        for account, line in lines:
-            if account in {0, EVERYBODY}:
+    def quote_book(self, bid: int, ask: int, lots: int = 100) -> list[tuple[int, bytes]]:
+        """The market moves; returns what the exchange has to say about it."""
+        return self.wire.quote(self.now_ns, [(0, Quote(bid, ask, lots, lots))])
+
+    def told(self, news: Sequence[tuple[int, bytes]]) -> None:
+        """News of the account crosses the link: once, twice, or not at all."""
+        for account, line in news:
+            for _ in range(0 if self.mute_news or account != 0 else 1 + self.repeat_news):
                 self.later(self.latency_ns, lambda line=line: self.link.hear(line))
 
     @property

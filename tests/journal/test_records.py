@@ -13,7 +13,6 @@ from quarterdeck.journal.payload import PAYLOAD_BYTES_MAX
 from quarterdeck.journal.schema import (
     event_layout_hash,
     event_schema_hash,
-    state_schema_hash,
     layout_hash,
     state_schema_hash,
 )

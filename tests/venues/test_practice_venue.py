@@ -33,7 +33,19 @@ from quarterdeck.venues.messages import (
 )
 from quarterdeck.venues.practice.terms import DeskTerms, PurseTerms, Welcome
 from quarterdeck.venues.practice.venue import LINE_BYTES_MAX, QUEUED_MAX, UNANSWERED_MAX, PracticeVenue
-from tests.twins.serving import CASH, DESK, INSTRUMENTS, PATIENCE_S, PURSES, TERMS, Ear, Serving, cancel, place, venue_at
+from tests.twins.serving import (
+    CASH,
+    DESK,
+    INSTRUMENTS,
+    PATIENCE_S,
+    PURSES,
+    TERMS,
+    Ear,
+    Serving,
+    cancel,
+    place,
+    venue_at,
+)
 
 
 @pytest.fixture(params=["a Unix socket", "a port"])

@@ -2,7 +2,9 @@
 
 import threading
 
-from quarterdeck.venues.quarantine import SAMPLE_CHARACTERS, Quarantine
+import pytest
+
+from quarterdeck.venues.quarantine import SAMPLE_CHARACTERS, Quarantine, complaint_kind
 
 
 def test_each_kind_is_said_once_and_counted_always() -> None:
@@ -49,3 +51,22 @@ def test_many_threads_count_right() -> None:
     for thread in threads:
         thread.join()
     assert quarantine.counts == {"garbage": 8_000}
+
+
+KINDS = (
+    ("ValidationError: Invalid value 'Bea7' - at `$.type`", "ValidationError: Invalid value"),
+    (
+        "DecodeError: JSON is malformed: invalid character (byte 17)",
+        "DecodeError: JSON is malformed: invalid character",
+    ),
+    ("ValidationError: Expected `int` <= 4398046511103 - at `$[3]`", "ValidationError: Expected `int` <="),
+    (
+        "UnicodeDecodeError: 'utf-8' codec can't decode byte 0xfe in position 3: invalid start byte",
+        "UnicodeDecodeError:  codec can't decode",
+    ),
+)
+
+
+@pytest.mark.parametrize(("complaint", "kind"), KINDS)
+def test_a_complaint_is_of_a_kind(complaint: str, kind: str) -> None:
+    assert complaint_kind(complaint) == kind

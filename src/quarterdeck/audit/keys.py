@@ -95,14 +95,15 @@ def load_key(files: DeskFiles) -> SigningKey | None:
 
 
 def obtain_key(files: DeskFiles) -> tuple[SigningKey, bool]:
-    """Returns the signing key, and whether it was made now: then its public half lies in data/keys/audit.pub."""
+    """Returns the signing key, and whether it was made now. Its public half is added to data/keys/audit.pub."""
     key = load_key(files)
     made = key is None
     if key is None:
         key = _make_key(files)
-    if not files.public_key.exists():
+    if key.public not in _own_public_keys(files):
         files.keys.mkdir(parents=True, exist_ok=True, mode=0o700)
-        files.public_key.write_text(f"{key.public}\n", encoding="ascii")
+        with files.public_key.open("a", encoding="ascii") as file:
+            file.write(f"{key.public}\n")
     return key, made
 
 
@@ -124,9 +125,20 @@ def trusted_keys(files: DeskFiles, given: Iterable[str] = ()) -> list[str]:
     if known:
         return known
     if files.public_key.exists():
-        return [read_public_key(str(files.public_key))]
+        return _own_public_keys(files)
     own = load_key(files)
     return [] if own is None else [own.public]
+
+
+def _own_public_keys(files: DeskFiles) -> list[str]:
+    """Returns the public keys in audit.pub, one a line: a desk may have had several."""
+    try:
+        lines = files.public_key.read_text(encoding="ascii", errors="replace").split()
+    except FileNotFoundError:
+        return []
+    for line in lines:
+        _public(line, str(files.public_key))
+    return lines
 
 
 def _signed_bytes(document: Mapping[str, Any]) -> bytes:

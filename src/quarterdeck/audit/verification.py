@@ -70,9 +70,9 @@ class AuditReport:
     def lines(self) -> list[str]:
         """Returns the same for people, the verdict first."""
         verdict = "CORRUPT" if self.problems else "good"
-        pruned = f", {len(self.prunes)} records of pruning up to record {self.prunes[-1].next_sequence}" * bool(
-            self.prunes
-        )
+        pruned = ""
+        if self.prunes:
+            pruned = f", {len(self.prunes)} records of pruning up to record {self.prunes[-1].next_sequence}"
         whose = "given" if self.given else "the desk's own: give the one you keep with --public-key"
         return [
             f"{self.journal.path}: {verdict}",

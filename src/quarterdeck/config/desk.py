@@ -24,6 +24,7 @@ from quarterdeck.config.sections import (
     Strategy,
     Venue,
 )
+from quarterdeck.config.standby import Standby
 
 __all__ = ["DEFAULT_EXPONENT", "MONEY_UNITS_MAX", "QUANTITY_LOTS_MAX", "DeskConfig", "DeskSettings"]
 
@@ -50,6 +51,7 @@ class DeskSettings(Settings):
     breaker: Breaker = Breaker()
     journal: Journal = Journal()
     backup: Backup = Backup()
+    standby: Standby = Standby()
     reconciliation: Reconciliation = Reconciliation()
     operators: Operators = Operators()
     risk: RiskFiles = RiskFiles()

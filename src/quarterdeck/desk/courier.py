@@ -30,6 +30,7 @@ from quarterdeck.venues.messages import (
     Cancel,
     FillsAnswer,
     FillsNews,
+    FundingNews,
     Line,
     Lost,
     Message,
@@ -76,6 +77,9 @@ class _Watch:
     settled_ns: int
     due_ns: int
     wait_ns: int
+    venue_order_id: int
+    instrument: int
+    strategy: int
     asking: bool = False
     missed: bool = False  # the venue did not know it once
 
@@ -229,7 +233,7 @@ class Courier:
         for order in self._open_orders():
             unheard = order.status in {OrderStatus.SUBMITTED, OrderStatus.UNKNOWN}
             pending = order.cancel_pending or order.replace_pending
-            self.watch(order.order_id, self._inherited_ns if unheard or pending else self.now_ns)
+            self.watch(order, self._inherited_ns if unheard or pending else self.now_ns)
         return self.reports.take()
 
     def take(self, message: Message, now_ns: int) -> bytes:
@@ -240,6 +244,10 @@ class Courier:
         elif isinstance(message, OrderNews):
             for order in message.orders:
                 self.hear(order, asked=False)
+        elif isinstance(message, FundingNews):
+            for payment in message.payments:
+                if payment.instrument in self.books.instruments and payment.venue_time_ns > self.books.opened_ns:
+                    self.reports.funding(payment)
         elif isinstance(message, Line):
             self._line(message)
         else:
@@ -297,8 +305,8 @@ class Courier:
     def take_fills(self, fills: Sequence[TradeReport]) -> None:
         """Fills are facts: each goes to the kernel, which knows repeats by the venue's trade id."""
         for fill in fills:
-            if fill.instrument not in self.books.instruments:
-                continue  # an instrument that this desk does not have
+            if fill.instrument not in self.books.instruments or fill.venue_time_ns <= self.books.opened_ns:
+                continue  # an instrument that this desk does not have, or part of what it took over
             self._check_epoch(fill.order_id)
             order_id = fill.order_id or self._venue_ids.get(fill.venue_order_id, 0)
             order = self.table.find(order_id)
@@ -334,7 +342,7 @@ class Courier:
     def _settle_apart(self, said: OrderReport, found: Resolution, *, asked: bool) -> None:
         """An order that works there and does not here. Unasked news may be old: it is asked for first."""
         if not asked:
-            self.watch(said.order_id, self.now_ns)
+            self.watch(said, self.now_ns)
         elif found is Resolution.ADOPT:
             self.reports.adopt(said)
             self.rounds.want_fills(said.order_id, said.filled)
@@ -396,7 +404,7 @@ class Courier:
             filled = order.filled if answer.filled < 0 else answer.filled
             self._end(order, _End(EventKind.ORDER_CANCELED, 0, filled, self.now_ns))
         else:
-            self.watch(order.order_id, self.now_ns + self._patience.request_ns)
+            self.watch(order, self.now_ns + self._patience.request_ns)
         if order is not None and answer.filled > order.filled:
             self.rounds.want_fills(order.order_id, answer.filled)
 
@@ -405,13 +413,14 @@ class Courier:
         self.reports.result(self.row, answer.error)
         if isinstance(request, Place):
             if answer.reason is Reason.DUPLICATE_ORDER:  # it is there: a repeat of what we sent was refused
-                self.watch(request.order_id, sent.settled_ns)
+                self.watch(request, sent.settled_ns)
             else:
                 self._reject(request, answer.reason)
         elif isinstance(request, Cancel | Amend):
             self._take_back(request)
-            if self.table.find(request.order_id) is not None:
-                self.watch(request.order_id, self.now_ns)
+            order = self.table.find(request.order_id)
+            if order is not None:
+                self.watch(order, self.now_ns)
         else:
             self._ask_again(request)
 
@@ -430,14 +439,16 @@ class Courier:
         self.reports.result(self.row, True)
         if isinstance(request, Place):
             self._report(EventKind.ORDER_UNKNOWN, request.order_id, request.instrument, request.strategy)
-            self.watch(request.order_id, sent.settled_ns)
+            self.watch(request, sent.settled_ns)
         elif isinstance(request, Cancel):
             order = self.table.find(request.order_id)
             if order is not None and order.open:
                 self._take_back(request)
-                self.watch(request.order_id, self.now_ns)
+                self.watch(order, self.now_ns)
         elif isinstance(request, Amend):
-            self.watch(request.order_id, sent.settled_ns)
+            order = self.table.find(request.order_id)
+            if order is not None:
+                self.watch(order, sent.settled_ns)
         else:
             self._ask_again(request)
 
@@ -478,11 +489,14 @@ class Courier:
 
     # what is asked
 
-    def watch(self, order_id: int, settled_ns: int) -> None:
+    def watch(self, order: LocalOrder | OrderReport | Place, settled_ns: int) -> None:
         """Begins to ask for an order's fate, or goes on to; answers count from `settled_ns` on."""
-        watch = self._watches.get(order_id)
+        watch = self._watches.get(order.order_id)
         if watch is None:
-            self._watches[order_id] = _Watch(settled_ns, max(self.now_ns, settled_ns), self._patience.retry_ns)
+            venue_order_id = 0 if isinstance(order, Place) else order.venue_order_id
+            who = venue_order_id, order.instrument, order.strategy
+            due_ns = max(self.now_ns, settled_ns)
+            self._watches[order.order_id] = _Watch(settled_ns, due_ns, self._patience.retry_ns, *who)
         else:
             watch.settled_ns = max(watch.settled_ns, settled_ns)
             watch.due_ns = max(watch.due_ns, settled_ns) if watch.asking else max(self.now_ns, settled_ns)
@@ -496,14 +510,13 @@ class Courier:
         watch = self._watches[order_id]
         if watch.asking or watch.due_ns > self.now_ns:
             return
-        order = self.table.find(order_id)
         watch.asking = True
         request = AskOrder(
             request_id=self.post.number(),
             order_id=order_id,
-            venue_order_id=0 if order is None else order.venue_order_id,
-            instrument=-1 if order is None else order.instrument,
-            strategy=-1 if order is None else order.strategy,
+            venue_order_id=watch.venue_order_id,
+            instrument=watch.instrument,
+            strategy=watch.strategy,
         )
         self.post.send(request, self.now_ns)
 
@@ -529,7 +542,7 @@ class Courier:
         busy = self.post.orders_on_their_way()
         for order in self._open_orders():
             if order.order_id not in named and order.order_id not in busy and order.updated_ns < asked_ns:
-                self.watch(order.order_id, self.now_ns)
+                self.watch(order, self.now_ns)
 
     # words for the kernel
 

@@ -29,6 +29,11 @@ class DeskPlace:
         return self.data / "snapshots"
 
     @property
+    def upgrades(self) -> Path:
+        """The states that a new version began with, one for each upgrade; never cleaned."""
+        return self.data / "upgrades"
+
+    @property
     def socket(self) -> Path:
         return self.data / "control.sock"
 

@@ -123,6 +123,11 @@ class Books:
         return int(self._instruments[instrument]["mark_half_ticks"]) // 2
 
     @property
+    def opened_ns(self) -> int:
+        """The venue's time at which the desk took its account over; 0 before that."""
+        return int(self._state["venues"][self.venue]["opened_ns"])
+
+    @property
     def reconciled_ns(self) -> int:
         """The venue's time up to which every fill is known; 0 before the first round."""
         return int(self._state["venues"][self.venue]["reconciled_ns"])

@@ -5,7 +5,7 @@ from typing import Final
 
 from quarterdeck.kernel.records import EVENT
 from quarterdeck.kernel.vocabulary import ConnectionState, EventKind, Flag, Reason, Side
-from quarterdeck.venues.messages import OrderReport, TradeReport
+from quarterdeck.venues.messages import FundingReport, OrderReport, TradeReport
 
 __all__ = ["Reports"]
 
@@ -57,6 +57,11 @@ class Reports:
         )
         words = (fill.price, fill.quantity, order_id, fill.trade_id, fill.fee)
         self._add(EventKind.FILL, flags, fill.instrument, strategy, *words, fill.venue_time_ns)
+
+    def funding(self, payment: FundingReport) -> None:
+        """A payment on a position; the kernel knows repeats by the venue's time."""
+        time_ns = payment.venue_time_ns
+        self._add(EventKind.FUNDING_PAYMENT, 0, payment.instrument, -1, payment.amount, venue_time_ns=time_ns)
 
     def adopt(self, order: OrderReport) -> None:
         """An order that works at the venue and that the desk does not know."""

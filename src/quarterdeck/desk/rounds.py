@@ -219,7 +219,7 @@ class Rounds:
         """
         courier, books = self._courier, self._courier.books
         seen_ns = answer.venue_time_ns or courier.offset.venue_time(sent.sent_ns)
-        courier.reports.reconciled(courier.row, seen_ns + 1)
+        courier.reports.reconciled(courier.row, seen_ns)
         for balance in answer.balances:
             if balance.account in books.accounts and balance.cash:
                 courier.reports.transfer(balance.account, balance.cash)

@@ -5,7 +5,7 @@ the process; `LiveDesk` at any venue behind a `Sink`.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -72,10 +72,11 @@ class TradingDesk(Protocol):
 
 
 class PaperDesk:
-    """A desk at the simulated venue: the engine's tape is the journal."""
+    """A desk at the simulated venue: the engine's tape is the journal. `gate` as in LiveDesk."""
 
     def __init__(self, market: Records[Market], writer: JournalWriter) -> None:
         self.writer = writer
+        self.gate: Callable[[int], None] | None = None
         self.engine = SimulatedEngine(market, self._keep)
         self.states = self.engine.states
         self._tape: list[Tape] = []
@@ -94,7 +95,9 @@ class PaperDesk:
     def feed(self, events: NDArray[np.void]) -> None:
         """Takes events through venue, kernel and strategies, and returns when the journal has all of it."""
         self.engine.feed(events)
-        self.writer.flush()
+        sequence = self.writer.flush()
+        if self.gate is not None:
+            self.gate(sequence)
 
     def command(self, head: NDArray[np.void], payload: bytes) -> int:
         """Takes a command; the payload is journaled right behind it."""
@@ -160,12 +163,16 @@ class LiveDesk:
 
     For each record: kernel, strategies, and what they ask for through the kernel; all of it goes to the journal in that
     order. Then one flush, and only then the sink: cancels first. Followers get the tape afterwards.
+
+    `gate`, where there is one, is called between flush and sink with the journal's next sequence, and before a command
+    is acknowledged: it returns when a second copy holds every record before that, or raises.
     """
 
     def __init__(self, writer: JournalWriter, sink: Sink, states: Records[State] | None = None) -> None:
         self.writer = writer
         self.states: Records[State] = new_state() if states is None else states
         self.hosts: tuple[Host, ...] = ()
+        self.gate: Callable[[int], None] | None = None
         self._sink = sink
         self._apply: Any = _drive
         self._actions: Any = new_actions()
@@ -210,6 +217,8 @@ class LiveDesk:
         self._tape.append((sequence, head.tobytes()))
         self._waiting = self._apply(self.states, head, 1, -1, self._actions, self._out, self._waiting)
         self._send()
+        if self.gate is not None:
+            self.gate(self.writer.next_sequence)
         return sequence
 
     def take_tape(self) -> list[Tape]:
@@ -259,6 +268,8 @@ class LiveDesk:
         writer.flush()
         if not waiting:
             return
+        if self.gate is not None:
+            self.gate(writer.next_sequence)
         sink, orders = self._sink, self._orders
         kinds = self._kinds[:waiting].tobytes()
         if _CANCEL in kinds:

@@ -26,7 +26,10 @@ class Purse:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """Names in the order of the kernel's indices. `lots` are the sizes of one lot, by instrument."""
+    """Names in the order of the kernel's indices.
+
+    By instrument, `lots` are the sizes of one lot and `settled` the places of their purses.
+    """
 
     desk: str
     instruments: tuple[str, ...]
@@ -34,6 +37,7 @@ class Labels:
     people: tuple[str, ...]
     purses: tuple[Purse, ...]
     lots: tuple[Decimal, ...] = ()
+    settled: tuple[int, ...] = ()
 
     def instrument(self, index: int) -> str | None:
         return _named(self.instruments, index)
@@ -52,6 +56,10 @@ class Labels:
                 "the missing [[accounts]] back"
             )
         return self.purses[index]
+
+    def exponent(self, venue: str, currency: str) -> int:
+        """How many decimal places the money of a purse has."""
+        return next(one.exponent for one in self.purses if (one.venue, one.currency) == (venue, currency))
 
     def as_text(self) -> str:
         """The names and units as JSON, to be kept beside what was written with them."""
@@ -81,4 +89,6 @@ def labels_of(config: DeskConfig) -> Labels:
     purses = tuple(Purse(one.venue, one.currency, one.exponent) for one in config.accounts)
     lots = tuple(one.lot for one in config.instruments)
     people = tuple(names.people) or (MACHINE,)
-    return Labels(names.desk, tuple(names.instruments), tuple(names.strategies), people, purses, lots)
+    places = {(one.venue, one.currency): place for place, one in enumerate(config.accounts)}
+    settled = tuple(places[one.venue, one.quote] for one in config.instruments)
+    return Labels(names.desk, tuple(names.instruments), tuple(names.strategies), people, purses, lots, settled)

@@ -271,10 +271,10 @@ def _write_change(
 
 @compiled
 def _posted(state: State, before: _Before, account: int) -> bool:
+    different = 0
     for place in range(_PLACES):
-        if state["accounts"][account]["postings"][place] != before["postings"][place]:
-            return True
-    return False
+        different |= state["accounts"][account]["postings"][place] ^ before["postings"][place]
+    return different != 0
 
 
 @compiled

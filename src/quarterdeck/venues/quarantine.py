@@ -3,15 +3,22 @@
 A bad message never stops a line. A number that grows does get looked at.
 """
 
+import re
 import threading
 from collections.abc import Callable, Mapping
 from typing import Final
 
-__all__ = ["SAMPLE_CHARACTERS", "Quarantine"]
+__all__ = ["SAMPLE_CHARACTERS", "Quarantine", "complaint_kind"]
 
 SAMPLE_CHARACTERS: Final = 120
 _KINDS_MAX: Final = 64
 _REST: Final = "other"
+_PARTICULAR: Final = re.compile(r"'[^']*'| \(byte \d+\)| - at `.*| byte 0x.*|\d+", re.DOTALL)
+
+
+def complaint_kind(complaint: str) -> str:
+    """Returns a reader's complaint without what is particular to one message: its places, numbers and quoted words."""
+    return _PARTICULAR.sub("", complaint)[:SAMPLE_CHARACTERS].strip()
 
 
 class Quarantine:

@@ -4,7 +4,6 @@ Three threads: the line's own reads, one sends orders and questions, one sends c
 answer: the exchange's, Unsent when none of it left, or Lost when the line broke before the answer came.
 """
 
-import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from quarterdeck.venues.messages import Answer, Cancel, Line, Lost, Message, Req
 from quarterdeck.venues.practice.codec import Garbled, PracticeCodec
 from quarterdeck.venues.practice.terms import VERSION, DeskTerms, Greeting, Hello, Welcome
 from quarterdeck.venues.protocol import Capabilities, Deliver
-from quarterdeck.venues.quarantine import Quarantine
+from quarterdeck.venues.quarantine import Quarantine, complaint_kind
 from quarterdeck.venues.senders import Sender
 from quarterdeck.venues.streams import LineCutter, StreamWire, WireBroken
 
@@ -28,7 +27,6 @@ LINE_BYTES_MAX: Final = 8 * 1024 * 1024
 QUEUED_MAX: Final = 4_096  # requests that wait in each sender; more come back as Unsent
 UNANSWERED_MAX: Final = 8_192  # requests that wait for their answers; more come back as Unsent
 _BEAT: Final = b'{"type":"Beat"'
-_PLACE: Final = re.compile(r" \(byte \d+\)| - at `.*|\d+")
 
 
 def _silent(_: str) -> None:
@@ -216,7 +214,7 @@ class PracticeVenue:
         self._hand_over(message)
 
     def _set_aside(self, line: bytes, problem: str) -> None:
-        self.quarantine.hold(_PLACE.sub("", problem)[:80], line, problem)
+        self.quarantine.hold(complaint_kind(problem), line, problem)
 
     def _oversized(self, beginning: bytes) -> None:
         self.quarantine.hold(f"a line of more than {LINE_BYTES_MAX} bytes", beginning)

@@ -1,0 +1,248 @@
+"""One process of the desk on a simulated host: it waits for the lease, leads, and ends in any way that processes end."""
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Final, Protocol
+
+from quarterdeck.desk.lease import LeaseKeeper, LeaseTerms
+from quarterdeck.desk.live import LiveOptions, LiveSession
+from quarterdeck.desk.place import DeskPlace
+from quarterdeck.desk.session import Voices
+from quarterdeck.desk.wire import Command
+from quarterdeck.errors import JournalError, LeaseLost, QuarterdeckError, StoreUnreachable
+from quarterdeck.runtime.host import StrategySource
+from quarterdeck.simulation.clock import HostClock, Timeline
+from quarterdeck.simulation.desk import FOLDER, NAME, simulated_desk
+from quarterdeck.simulation.disk import ProcessDied, ProcessDisk
+from quarterdeck.simulation.leases import HostLeaseStore
+from quarterdeck.simulation.venue import SimulatedVenue
+
+__all__ = ["LEASE", "Process", "Stage", "Surroundings"]
+
+LEASE: Final = LeaseTerms(ttl_ns=2_000_000_000, margin_ns=500_000_000, longest_ns=1_000_000_000)
+_MS: Final = 1_000_000
+_LOOK_MS: Final = 300  # between two looks at the lease
+
+
+class Stage(Enum):
+    WAITING = "waiting for the lease"
+    LEADING = "leading"
+    ENDED = "ended"
+
+
+class _NoLogs:
+    def system(self, event: str, **fields: object) -> None: ...
+    def error(self, event: str, **fields: object) -> None: ...
+    def tell(self, line: object) -> None: ...
+    def close(self) -> None: ...
+
+
+class Surroundings(Protocol):
+    """What a process needs of the world."""
+
+    timeline: Timeline
+
+    def opened(self, process: "Process") -> None: ...
+    def ended(self, process: "Process", why: str) -> None: ...
+    def note(self, text: str) -> None: ...
+
+
+class Process:
+    """A desk's process. `deliver`ed actions are done at once, or when a pause ends."""
+
+    def __init__(
+        self,
+        world: Surroundings,
+        name: str,
+        clock: HostClock,
+        disk: ProcessDisk,
+        store: HostLeaseStore,
+        venue: SimulatedVenue,
+        sources: list[StrategySource],
+    ) -> None:
+        self.name = name
+        self.stage = Stage.WAITING
+        self.disk = disk
+        self.clock = clock
+        self.venue = venue
+        self.session: LiveSession | None = None
+        self.keeper = LeaseKeeper(store, NAME, name, LEASE, monotonic=clock.monotonic)
+        self.paused = False
+        self._world = world
+        self._sources = sources
+        self._backlog: list[tuple[str, Callable[[], None]]] = []
+        self._wake_ns = 0
+        self._at_work = False
+
+    # time
+
+    def start(self) -> None:
+        self._plan(1)
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def go_on(self) -> None:
+        """Ends a pause: everything that came meanwhile is there at once."""
+        self.paused = False
+        backlog, self._backlog = self._backlog, []
+        for _, act in backlog:
+            self.do(act)
+        self.do(self._turn)
+
+    def _plan(self, delay_ns: int) -> None:
+        due = self._world.timeline.now_ns + max(delay_ns, 50_000)
+        if self._wake_ns > self._world.timeline.now_ns and due >= self._wake_ns:
+            return
+        self._wake_ns = due
+
+        def wake() -> None:
+            if self._wake_ns == due and self.stage is not Stage.ENDED:
+                self._wake_ns = 0
+                self.do(self._turn)
+
+        self._world.timeline.at(due, f"{self.name}: timer", wake)
+
+    # what happens to it
+
+    def arrive(self, raw: bytes) -> None:
+        """Bytes have come from the exchange."""
+
+        def take() -> None:
+            self.venue.arrive(raw)
+            self._turn()
+
+        self.do(take)
+
+    def notice(self, up: bool) -> None:
+        def take() -> None:
+            self.venue.notice(up)
+            self._turn()
+
+        self.do(take)
+
+    def obey(self, command: Command) -> None:
+        session = self.session
+        if session is not None:
+            self.do(lambda: self._obey(session, command))
+
+    def die(self) -> None:
+        """Ends at once, without a word."""
+        self.disk.die()
+        self._end("died")
+
+    def do(self, act: Callable[[], None]) -> None:
+        """Lets the process do something, and end by it if it must."""
+        if self.stage is Stage.ENDED:
+            return
+        if self.paused:
+            self._backlog.append(("", act))
+            return
+        try:
+            act()
+        except ProcessDied:
+            self._end("died at work")
+        except (JournalError, LeaseLost) as error:
+            self._fail(error)
+        except QuarterdeckError as error:
+            self._give_up(error)
+
+    def _obey(self, session: LiveSession, command: Command) -> None:
+        session.obey(command)
+        self._turn()
+
+    # its own main loop
+
+    def _turn(self) -> None:
+        self._at_work = True
+        try:
+            if self.stage is Stage.WAITING:
+                self._wait()
+            elif self.session is not None:
+                self._lead(self.session)
+        finally:
+            self._at_work = False
+
+    def _woken(self) -> None:
+        """A message came while it was at work: what arrives otherwise is taken in right after."""
+        if self._at_work:
+            self._plan(0)
+
+    def _wait(self) -> None:
+        if self.keeper.taken:
+            self._renew()
+            if self.keeper.taken and self.keeper.wait_ns() == 0:
+                self._open()
+                return
+        else:
+            try:
+                self.keeper.take()
+            except StoreUnreachable:
+                self._world.note(f"{self.name}: the lease store does not answer")
+        if self.keeper.lost:
+            self._end("lost its lease before it led")
+            return
+        renew = min(self.keeper.wait_ns(), LEASE.renew_ns) if self.keeper.taken else _LOOK_MS * _MS
+        self._plan(renew)
+
+    def _renew(self) -> None:
+        if self.keeper.renew_due():
+            try:
+                self.keeper.renew()
+            except StoreUnreachable:
+                self._world.note(f"{self.name}: the lease could not be renewed")
+
+    def _open(self) -> None:
+        options = LiveOptions(
+            disk=self.disk,
+            wall=self.clock.wall,
+            monotonic=self.clock.monotonic,
+            voices=Voices(narrate=False, logs=lambda _place, _desk: _NoLogs(), say=self._world.note),
+            sources=self._sources,
+            lease=self.keeper,
+            wake=self._woken,
+        )
+        self.session = LiveSession(simulated_desk(), DeskPlace(FOLDER), [self.venue], options)
+        self.stage = Stage.LEADING
+        self.session.open()
+        self._world.opened(self)
+        self._lead(self.session)
+
+    def _lead(self, session: LiveSession) -> None:
+        self._renew()
+        session.pump()
+        if session.stopping and session.ended:
+            session.close()
+            self.release()
+            self._end("closed")
+            return
+        renew_ns = max(0, LEASE.renew_ns // 4)
+        self._plan(min(session.next_due_ns() - session.clock.now(), renew_ns))
+
+    def release(self) -> None:
+        """Gives the lease back, as an orderly process does."""
+        try:
+            self.keeper.release()
+        except StoreUnreachable:
+            self._world.note(f"{self.name}: the lease could not be given back")
+
+    def _fail(self, error: QuarterdeckError) -> None:
+        self._world.note(f"{self.name}: {error}")
+        try:
+            if self.session is not None and self.session.failure is not None:
+                self.session.fail()
+        except (ProcessDied, JournalError) as last:
+            self._world.note(f"{self.name}: no last words: {last}")
+        self.disk.die()
+        self._end(type(error).__name__)
+
+    def _give_up(self, error: QuarterdeckError) -> None:
+        self._world.note(f"{self.name}: {error}")
+        self.disk.die()
+        self._end(type(error).__name__)
+
+    def _end(self, why: str) -> None:
+        self.stage = Stage.ENDED
+        self.disk.alive = False
+        self.venue.close()
+        self._world.ended(self, why)

@@ -1,0 +1,220 @@
+"""The whole of one simulated run: time, two hosts, the exchange and everybody else who trades there."""
+
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from quarterdeck.simulation.chaos import chaos
+from quarterdeck.simulation.clock import START_NS, HostClock, Timeline
+from quarterdeck.simulation.desk import CASH, INSTRUMENTS, LISTINGS, PRICES
+from quarterdeck.simulation.disk import ProcessDisk, SimulatedDisk
+from quarterdeck.simulation.leases import HostLeaseStore, Register
+from quarterdeck.simulation.network import Line, Weather
+from quarterdeck.simulation.process import Process, Stage
+from quarterdeck.simulation.venue import SimulatedVenue
+from quarterdeck.twins.exchange import PracticeExchange, Ticket
+from quarterdeck.twins.exchange_records import Force, Kind, Quote, Side
+from quarterdeck.twins.practice_wire import EVERYBODY, PracticeWire
+from quarterdeck.venues.protocol import Capabilities
+
+__all__ = ["DESK", "STRANGER", "Host", "Watcher", "World"]
+
+DESK: Final = 0
+STRANGER: Final = 1
+_MS: Final = 1_000_000
+_RESTART_MS: Final = 700
+
+
+class Watcher:
+    """What the oracle is told; the plain one does not listen."""
+
+    def sent(self, process: Process, raw: bytes) -> None:
+        """A request is about to leave a process."""
+
+    def arrives(self, process: Process, raw: bytes) -> None:
+        """A request has come to the exchange, and is about to be done."""
+
+    def wrote(self, host: "Host", path: Path, offset: int, raw: bytes) -> None:
+        """Bytes were handed to a host's disk."""
+
+    def opened(self, process: Process) -> None:
+        """A session is open."""
+
+    def ended(self, process: Process, why: str) -> None:
+        """A process is no more."""
+
+
+class Host:
+    """A machine: clocks and a way to the lease store."""
+
+    def __init__(self, name: str, clock: HostClock, disk: SimulatedDisk, store: HostLeaseStore) -> None:
+        self.name = name
+        self.clock = clock
+        self.disk = disk
+        self.store = store
+        self.process: Process | None = None
+        self.processes = 0
+        self.powered = True
+
+
+class World:
+    """One run. Everything in it follows from the seed."""
+
+    def __init__(self, seed: int, watcher: Watcher) -> None:
+        self.seed = seed
+        self.watcher = watcher
+        self.chance = Random(seed)
+        self.timeline = Timeline()
+        self.trace: list[str] = []
+        self.weather = Weather()
+        self.capabilities = Capabilities(expiry=self.chance.randrange(4) != 0, latest_ms=1_500)
+        self.exchange_ahead_ns = self.chance.randrange(-2_000, 2_000) * _MS
+        self.exchange = PracticeExchange(LISTINGS)
+        self.exchange.open_account(CASH)
+        self.exchange.open_account(CASH)
+        self.wire = PracticeWire(self.exchange, fills_most=self.chance.choice((3, 20, 500)))
+        self.lines: list[Line] = []
+        self.register = Register()
+        self.hosts = self._make_hosts()
+        self.mids = list(PRICES)
+        self.quiet = False  # no more faults, and a calm market
+        self.failure: str | None = None
+        self._quote_ms = self.chance.choice((120, 250, 500))
+        self._strangers = 0
+        self._sources = chaos(seed, self.chance.choice((40, 60, 90)))
+
+    def _make_hosts(self) -> list[Host]:
+        hosts: list[Host] = []
+        chance = self.chance
+        disk = SimulatedDisk(chance)
+        for name in ("A", "B"):
+            clock = HostClock(
+                self.timeline,
+                boot_ns=chance.randrange(10**15),
+                offset_ns=chance.randrange(-500, 500) * _MS,
+                drift_ppb=chance.randrange(-100_000, 100_000),
+            )
+            hosts.append(Host(name, clock, disk, HostLeaseStore(self.register, chance)))
+        return hosts
+
+    # what processes ask of the world
+
+    def opened(self, process: Process) -> None:
+        self.note(f"{process.name} leads")
+        self.watcher.opened(process)
+
+    def ended(self, process: Process, why: str) -> None:
+        self.note(f"{process.name} ended: {why}")
+        self.watcher.ended(process, why)
+        for host in self.hosts:
+            if host.process is process:
+                host.process = None
+                if host.powered:
+                    self.timeline.after(_RESTART_MS * _MS, f"{host.name}: restart", lambda host=host: self.boot(host))
+
+    def note(self, text: str) -> None:
+        self.trace.append(f"{(self.timeline.now_ns - START_NS) / 1e9:10.4f}   {text}")
+
+    # the beginning
+
+    def begin(self) -> None:
+        for instrument in range(INSTRUMENTS):
+            self._move_market(instrument)
+        for host in self.hosts:
+            self.timeline.after(
+                self.chance.randrange(300) * _MS, f"{host.name}: boot", lambda host=host: self.boot(host)
+            )
+
+    def boot(self, host: Host) -> None:
+        """Starts the host's process."""
+        if host.process is not None or not host.powered:
+            return
+        host.processes += 1
+        disk = ProcessDisk(host.disk)
+        name = f"{host.name}{host.processes}"
+        venue = SimulatedVenue(disk, self.capabilities, lambda raw: self._sent(process, raw))
+        process = Process(self, name, host.clock, disk, host.store, venue, [self._sources, self._sources])
+        line = Line(
+            self.timeline,
+            self.chance,
+            self.weather,
+            name=name,
+            to_exchange=lambda raw: self._at_exchange(process, line, raw),
+            to_desk=process.arrive,
+            notice=process.notice,
+            longest_ms=None if self.capabilities.expiry else self.capabilities.latest_ms,
+        )
+        venue.line = line
+        self.lines = [other for other in self.lines if not other.closed]
+        self.lines.append(line)
+        host.process = process
+        process.start()
+
+    # the exchange
+
+    @property
+    def exchange_now(self) -> int:
+        return self.timeline.now_ns + self.exchange_ahead_ns
+
+    def _sent(self, process: Process, raw: bytes) -> None:
+        self.watcher.sent(process, raw)
+
+    def _at_exchange(self, process: Process, line: Line, raw: bytes) -> None:
+        self.watcher.arrives(process, raw)
+        lines = self.wire.handle(self.exchange_now, DESK, raw)
+        if lines:
+            line.tell(lines[0][1])
+            self._tell(lines[1:])
+
+    def _tell(self, lines: list[tuple[int, bytes]]) -> None:
+        for account, raw in lines:
+            if account in (DESK, EVERYBODY):
+                for line in self.lines:
+                    line.tell(raw)
+
+    def settle_news(self) -> None:
+        """Tells what the passing of time has changed at the exchange."""
+        self.exchange.advance(self.exchange_now)
+        self._tell(self.wire.news())
+
+    # everybody else
+
+    def _move_market(self, instrument: int) -> None:
+        chance = self.chance
+        if not self.quiet:
+            self.mids[instrument] = max(500, self.mids[instrument] + chance.randrange(-12, 13))
+        mid, half = self.mids[instrument], chance.randrange(1, 5)
+        quote = Quote(mid - half, mid + half, chance.randrange(0, 30), chance.randrange(0, 30))
+        self._tell(self.wire.quote(self.exchange_now, [(instrument, quote)]))
+        if chance.randrange(6) == 0 and not self.quiet:
+            self._stranger_trades(instrument)
+        delay = chance.randrange(self._quote_ms // 2, self._quote_ms * 3 // 2)
+        self.timeline.after(delay * _MS, "market", lambda: self._move_market(instrument))
+
+    def _stranger_trades(self, instrument: int) -> None:
+        """Somebody else takes what rests inside the outside market, and sometimes rests there."""
+        chance = self.chance
+        self._strangers += 1
+        side = Side.BUY if chance.randrange(2) else Side.SELL
+        ticket = Ticket(
+            client_id=f"stranger-{self._strangers}",
+            instrument=instrument,
+            side=side,
+            quantity=1 + chance.randrange(20),
+            kind=Kind.LIMIT,
+            force=Force.GTC if chance.randrange(4) == 0 else Force.IOC,
+            price=self.mids[instrument] + side * chance.randrange(-3, 8),
+        )
+        self.exchange.place(self.exchange_now, STRANGER, ticket)
+        self._tell(self.wire.news())
+
+    def step(self) -> str:
+        """Lets the next thing happen; returns its name."""
+        name, action = self.timeline.next()
+        self.trace.append(f"{(self.timeline.now_ns - START_NS) / 1e9:10.4f} {name}")
+        action()
+        return name
+
+    @property
+    def leaders(self) -> list[Process]:
+        return [host.process for host in self.hosts if host.process is not None and host.process.stage is Stage.LEADING]
