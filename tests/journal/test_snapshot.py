@@ -1,4 +1,5 @@
 import errno
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ from hypothesis import strategies as st
 
 from quarterdeck.errors import JournalError, JournalFull
 from quarterdeck.journal import Snapshot, newest_valid, read_snapshot, write_snapshot
+from quarterdeck.journal.schema import state_layout
+from quarterdeck.kernel.records import STATE_SCHEMA
 from tests.journal.builders import DESK, ROOT, MemoryDisk
 
 

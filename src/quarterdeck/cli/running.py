@@ -37,7 +37,7 @@ def run(
     seed: Seed = None,
     folder: Folder = None,
 ) -> None:
-    """Run a desk in paper mode. Ctrl-C winds it down in order."""
+    """Run a desk, paper or live as its desk.mode says. Ctrl-C winds it down in order."""
     _run(desk, seconds, data, speed or (None if data else 1.0), seed, folder, desk)
 
 

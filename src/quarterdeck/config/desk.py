@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from quarterdeck.config.backup import Backup
 from quarterdeck.config.figures import Settings, Within, exact_units, is_unlimited, refusal, rule_of
 from quarterdeck.config.files import RiskParameters, SizingByRegime, TradingParameters
+from quarterdeck.config.ledger import Ledger
 from quarterdeck.config.limits import Breaker, DeskLimits
 from quarterdeck.config.profiles import ROOM
 from quarterdeck.config.reconciliation import Reconciliation
@@ -53,6 +54,7 @@ class DeskSettings(Settings):
     backup: Backup = Backup()
     standby: Standby = Standby()
     reconciliation: Reconciliation = Reconciliation()
+    ledger: Ledger = Ledger()
     operators: Operators = Operators()
     risk: RiskFiles = RiskFiles()
 

@@ -424,11 +424,11 @@ class Courier:
         else:
             self._ask_again(request)
 
-    def _unsent(self, _: Unsent, sent: Sent) -> None:
+    def _unsent(self, answer: Unsent, sent: Sent) -> None:
         request = sent.request
         if isinstance(request, Place):
             self.reports.result(self.row, True)
-            self._reject(request, Reason.VENUE_DISCONNECTED)
+            self._reject(request, answer.reason)
         elif isinstance(request, Cancel | Amend):
             self._take_back(request)
         else:

@@ -220,6 +220,8 @@ class Rounds:
         courier, books = self._courier, self._courier.books
         seen_ns = answer.venue_time_ns or courier.offset.venue_time(sent.sent_ns)
         courier.reports.reconciled(courier.row, seen_ns)
+        if not books.fresh:
+            return  # what it holds was counted before: what differs, a person adopts
         for balance in answer.balances:
             if balance.account in books.accounts and balance.cash:
                 courier.reports.transfer(balance.account, balance.cash)

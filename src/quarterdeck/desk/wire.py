@@ -33,6 +33,7 @@ class Verb(StrEnum):
     THROTTLE_RESET = "throttle-reset"
     ADOPT = "adopt"
     STOP = "stop"
+    HANDOVER = "handover"
 
 
 class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -7,11 +7,11 @@ from typing import Any, Final
 from quarterdeck.config import DeskConfig
 from quarterdeck.twins.exchange_records import Listing
 
-__all__ = ["CASH", "FOLDER", "INSTRUMENTS", "LISTINGS", "LIMITS", "NAME", "PRICES", "Limits", "simulated_desk"]
+__all__ = ["CASH", "FOLDER", "INSTRUMENTS", "LIMITS", "LISTINGS", "NAME", "PRICES", "Limits", "simulated_desk"]
 
 NAME: Final = "simulated"
 FOLDER: Final = Path("/simulated")
-PRICES: Final = (10_000, 2_000)  # ticks at which the two instruments begin
+PRICES: Final[tuple[int, ...]] = (10_000, 2_000)  # ticks at which the two instruments begin
 CASH: Final = (200_000_000_00, 200_000_000_00)  # cents of the two purses at the exchange
 
 
@@ -69,7 +69,7 @@ def _strategy(name: str) -> dict[str, Any]:
 
 @cache
 def simulated_desk() -> DeskConfig:
-    """Returns the desk's settings; the breaker is left to commands, so that what holds entries back is known outside."""
+    """Returns the desk's settings; what holds its entries back are commands alone, as the oracle sees them."""
     quiet = {"trigger": "100", "reset": "99", "cooldown_s": "1", "max_per_day": 1000, "escalation_s": "1"}
     document: dict[str, Any] = {
         "desk": {"name": NAME, "mode": "live", "base_currency": "USD", "capacity": "small"},
@@ -107,6 +107,8 @@ def simulated_desk() -> DeskConfig:
         },
         "breaker": {
             "drawdown_trip": "1",
+            "dwell_minutes": "0",
+            "stages": ["0.97", "0.98", "0.99", "1"],
             "metrics": {
                 "daily_drawdown": quiet,
                 "position_size": quiet,

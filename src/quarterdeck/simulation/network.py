@@ -1,7 +1,7 @@
 """A simulated line between a desk's process and the exchange: bytes, in order, unless the weather is bad.
 
-Each direction keeps its order. Bad weather loses, repeats, delays and overtakes single messages; a broken line loses all
-that is on its way. A broken line is noticed, by the process, at once or only after a while.
+Each direction keeps its order. Bad weather loses, repeats, delays and overtakes single messages; a broken line loses
+all that is on its way. A broken line is noticed, by the process, at once or only after a while.
 """
 
 from collections.abc import Callable

@@ -63,7 +63,6 @@ class Oracle:
         limits: Any,
         bounds: Bounds | None = None,
     ) -> None:
-        self.books = JournalBooks()
         self.bounds = bounds or Bounds()
         self._exchange, self._segments, self._now, self._world = exchange, segments, now, world
         self._limits = limits
@@ -86,8 +85,9 @@ class Oracle:
         self._killed_ns = -1
         self._unready_ns = 0
         holder = exchange.holders[_DESK]
-        self._before = {trade.trade_id for trade in holder.trades}  # traded before the desk began
-        self._opening = [(position.quantity, position.cost) for position in holder.positions]
+        self._before = frozenset(trade.trade_id for trade in holder.trades)  # traded before the desk began
+        self._opening = [position.quantity for position in holder.positions]
+        self.books = self._new_books()
 
     # what crosses
 
@@ -200,7 +200,7 @@ class Oracle:
 
     def _held(self, strategy: int, instrument: int) -> int:
         """The strategy's own position at the exchange, from its orders' trades."""
-        held = self._opening[instrument][0] if strategy == 0 else 0
+        held = self._opening[instrument] if strategy == 0 else 0
         for trade in self._exchange.holders[_DESK].trades:
             sent = self._sent.get(trade.client_id)
             if sent is not None and sent.strategy == strategy and sent.instrument == instrument:
@@ -223,7 +223,7 @@ class Oracle:
 
     def recovered(self, name: str, digest: bytes, records: int) -> None:
         before = self.books
-        self.books, self._read = JournalBooks(), {}
+        self.books, self._read = self._new_books(), {}
         self._read_all(self._kept)
         if self.books.records < self._kept:
             raise Violation(f"{name} found {self.books.records} records, {self._kept} were acknowledged")
@@ -263,7 +263,7 @@ class Oracle:
 
     def lost_power(self, surviving: Callable[[str], int]) -> None:
         """Only what was synced must survive: `surviving` says how many bytes of a segment are on the medium."""
-        whole = JournalBooks()
+        whole = self._new_books()
         for name, content in self._segments():
             size = max(0, surviving(name) - HEADER_BYTES) // RECORD_BYTES * RECORD_BYTES
             whole.read(bytes(content[HEADER_BYTES : HEADER_BYTES + size]))
@@ -274,7 +274,7 @@ class Oracle:
             self._expected = None
 
     def damaged(self) -> None:
-        """A bit of the unsealed end changed on the medium: from there on nothing needs to survive, but to be noticed."""
+        """The medium has changed what was written there: that need not survive, it must be noticed."""
         self._kept, self._kept_digest, self._expected = 0, b"", None
 
     # the journal
@@ -284,6 +284,9 @@ class Oracle:
         if self._read_all():
             self._keep(self.books)
             self._check_odd()
+
+    def _new_books(self) -> JournalBooks:
+        return JournalBooks(self._exchange.listings, self._before)
 
     def _keep(self, books: JournalBooks) -> None:
         self._kept, self._kept_digest = books.records, books.digest.digest()
@@ -357,17 +360,7 @@ class Oracle:
         if any(figures.postings):
             raise Violation(f"{name}: the postings of a purse sum to {figures.postings}, not to zero")
         books = self.books
-        quantities = [0] * len(self._exchange.listings)
-        flows = [books.transfers.get(purse, 0) for purse in range(len(figures.cash))]  # cash, had all been paid whole
-        for instrument, lots, price in books.adopted:
-            quantities[instrument] += lots
-            listing = self._exchange.listings[instrument]
-            flows[listing.purse] -= lots * price * listing.value if listing.margined else 0
-        for trade_id, (instrument, side, price, lots, fee) in books.trades.items():
-            if trade_id not in self._before:
-                quantities[instrument] += side * lots
-                listing = self._exchange.listings[instrument]
-                flows[listing.purse] -= side * lots * price * listing.value + fee
+        quantities, flows = books.quantities, list(books.flows)
         equity = sum(flows)
         for instrument, listing in enumerate(self._exchange.listings):
             mark = figures.marks_half_ticks[instrument]

@@ -7,10 +7,13 @@ five words of 64 bits from byte 24 on.
 import hashlib
 import struct
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-__all__ = ["JournalBooks", "Said"]
+from quarterdeck.twins.exchange_records import Listing
+
+__all__ = ["HEADER_BYTES", "RECORD_BYTES", "JournalBooks", "Said"]
 
 HEADER_BYTES: Final = 4096
 RECORD_BYTES: Final = 64
@@ -39,15 +42,19 @@ class Said(NamedTuple):
 class JournalBooks:
     """What a journal's records come to, by the oracle's own arithmetic.
 
-    `trades` are the fills by their trade id: (instrument, side, price, quantity, fee).
+    `trades` are the fills by their trade id: (instrument, side, price, quantity, fee); those of `before` were traded
+    before the desk began. `flows` is each purse's cash, had every instrument been paid for whole.
     """
 
+    listings: Sequence[Listing]
+    before: frozenset[int]
     records: int = 0
-    digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)  # of all records' bytes so far
+    digest: Any = field(default_factory=hashlib.sha256)  # of all records' bytes so far
     trades: dict[int, tuple[int, int, int, int, int]] = field(default_factory=dict[int, tuple[int, int, int, int, int]])
     asked: Counter[Said] = field(default_factory=Counter[Said])
-    adopted: list[tuple[int, int, int]] = field(default_factory=list[tuple[int, int, int]])
-    transfers: dict[int, int] = field(default_factory=dict[int, int])
+    adoptions: int = 0
+    quantities: list[int] = field(init=False)
+    flows: list[int] = field(init=False)
     quotes: dict[int, int] = field(default_factory=dict[int, int])  # bid + ask
     epochs: list[int] = field(default_factory=list[int])
     paused: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
@@ -55,6 +62,10 @@ class JournalBooks:
     locked: bool = False
     flattened: bool = False
     odd: list[str] = field(default_factory=list[str])  # what cannot be, as it was read
+
+    def __post_init__(self) -> None:
+        self.quantities = [0] * len(self.listings)
+        self.flows = [0] * (1 + max(listing.purse for listing in self.listings))
 
     def read(self, raw: bytes) -> None:
         """Takes whole records in."""
@@ -66,7 +77,7 @@ class JournalBooks:
                 self._take(kind, _WORDS.unpack_from(raw, index * RECORD_BYTES))
 
     def _take(self, kind: int, words: tuple[int, ...]) -> None:
-        _, venue_ns, _, flags, instrument, strategy, _, first, second, third, fourth, fifth = words
+        _, venue_ns, _, flags, instrument, strategy, _, first, second, _, fourth, fifth = words
         side = -1 if flags & _SELL else 1
         if kind == _QUOTE:
             if first > 0 and second > 0:
@@ -76,9 +87,10 @@ class JournalBooks:
         elif kind == _FILL:
             self._fill(fourth, (instrument, side, first, second, fifth))
         elif kind == _TRANSFER:
-            self.transfers[second] = self.transfers.get(second, 0) + first
+            self.flows[second] += first
         elif kind == _POSITION_ADOPTED:
-            self.adopted.append((instrument, second, first))
+            self.adoptions += 1
+            self._hold(instrument, second, first if self.listings[instrument].margined else 0, 0)
         elif kind == _SESSION_START:
             if self.epochs and first <= self.epochs[-1]:
                 self.odd.append(f"epoch {first} begins after epoch {self.epochs[-1]}")
@@ -87,13 +99,23 @@ class JournalBooks:
             self._command(kind, strategy, instrument)
 
     def _fill(self, trade_id: int, trade: tuple[int, int, int, int, int]) -> None:
-        known = self.trades.setdefault(trade_id, trade)
-        if known != trade:
+        known = self.trades.get(trade_id)
+        if known is None:
+            self.trades[trade_id] = trade
+            if trade_id not in self.before:
+                instrument, side, price, lots, fee = trade
+                self._hold(instrument, side * lots, price, fee)
+        elif known != trade:
             self.odd.append(f"trade {trade_id} is journaled as {known} and as {trade}")
+
+    def _hold(self, instrument: int, lots: int, price: int, fee: int) -> None:
+        listing = self.listings[instrument]
+        self.quantities[instrument] += lots
+        self.flows[listing.purse] -= lots * price * listing.value + fee
 
     def _command(self, kind: int, strategy: int, instrument: int) -> None:
         whole = strategy < 0 and instrument < 0
-        if kind == _PAUSE or kind == _FLATTEN or (kind == _KILL and not whole):
+        if kind in (_PAUSE, _FLATTEN) or (kind == _KILL and not whole):
             self.paused.add((strategy, instrument))
             self.flattened = self.flattened or kind == _FLATTEN
         elif kind == _RESUME:

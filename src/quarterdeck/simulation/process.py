@@ -1,15 +1,18 @@
-"""One process of the desk on a simulated host: it waits for the lease, leads, and ends in any way that processes end."""
+"""One process of the desk on a simulated host: it waits for the lease, leads, and ends as processes end."""
 
 from collections.abc import Callable
 from enum import Enum
 from typing import Final, Protocol
 
+from quarterdeck.config import DeskConfig
 from quarterdeck.desk.lease import LeaseKeeper, LeaseTerms
 from quarterdeck.desk.live import LiveOptions, LiveSession
 from quarterdeck.desk.place import DeskPlace
+from quarterdeck.desk.recovery import Recovered, recover
 from quarterdeck.desk.session import Voices
 from quarterdeck.desk.wire import Command
 from quarterdeck.errors import JournalError, LeaseLost, QuarterdeckError, StoreUnreachable
+from quarterdeck.journal import Disk
 from quarterdeck.runtime.host import StrategySource
 from quarterdeck.simulation.clock import HostClock, Timeline
 from quarterdeck.simulation.desk import FOLDER, NAME, simulated_desk
@@ -19,7 +22,7 @@ from quarterdeck.simulation.venue import SimulatedVenue
 
 __all__ = ["LEASE", "Process", "Stage", "Surroundings"]
 
-LEASE: Final = LeaseTerms(ttl_ns=2_000_000_000, margin_ns=500_000_000, longest_ns=1_000_000_000)
+LEASE: Final = LeaseTerms(ttl_ns=2_000_000_000, margin_ns=500_000_000, longest_ns=1_500_000_000)
 _MS: Final = 1_000_000
 _LOOK_MS: Final = 300  # between two looks at the lease
 
@@ -42,7 +45,11 @@ class Surroundings(Protocol):
 
     timeline: Timeline
 
-    def opened(self, process: "Process") -> None: ...
+    def recovered(self, process: "Process", found: Recovered) -> None: ...
+    def opened(self, process: "Process", session: LiveSession) -> None: ...
+    def commanded(self, process: "Process", command: Command) -> None: ...
+    def connected(self, process: "Process", up: bool) -> None: ...
+    def heard(self, process: "Process", raw: bytes) -> None: ...
     def ended(self, process: "Process", why: str) -> None: ...
     def note(self, text: str) -> None: ...
 
@@ -68,6 +75,7 @@ class Process:
         self.session: LiveSession | None = None
         self.keeper = LeaseKeeper(store, NAME, name, LEASE, monotonic=clock.monotonic)
         self.paused = False
+        self.opened = False
         self._world = world
         self._sources = sources
         self._backlog: list[tuple[str, Callable[[], None]]] = []
@@ -109,6 +117,7 @@ class Process:
         """Bytes have come from the exchange."""
 
         def take() -> None:
+            self._world.heard(self, raw)
             self.venue.arrive(raw)
             self._turn()
 
@@ -116,6 +125,7 @@ class Process:
 
     def notice(self, up: bool) -> None:
         def take() -> None:
+            self._world.connected(self, up)
             self.venue.notice(up)
             self._turn()
 
@@ -149,6 +159,7 @@ class Process:
 
     def _obey(self, session: LiveSession, command: Command) -> None:
         session.obey(command)
+        self._world.commanded(self, command)
         self._turn()
 
     # its own main loop
@@ -201,12 +212,19 @@ class Process:
             sources=self._sources,
             lease=self.keeper,
             wake=self._woken,
+            recover=self._recover,
         )
         self.session = LiveSession(simulated_desk(), DeskPlace(FOLDER), [self.venue], options)
         self.stage = Stage.LEADING
         self.session.open()
-        self._world.opened(self)
+        self.opened = True
+        self._world.opened(self, self.session)
         self._lead(self.session)
+
+    def _recover(self, config: DeskConfig, place: DeskPlace, disk: Disk) -> Recovered:
+        found = recover(config, place, disk=disk)
+        self._world.recovered(self, found)
+        return found
 
     def _lead(self, session: LiveSession) -> None:
         self._renew()

@@ -1,4 +1,4 @@
-"""What the oracle is told, and what it may look at: plain numbers and bytes, so that it shares nothing with the desk."""
+"""What the oracle is told, and what it may look at: plain numbers and bytes, nothing that it shares with the desk."""
 
 from typing import NamedTuple, Protocol
 

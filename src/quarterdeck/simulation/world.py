@@ -1,47 +1,33 @@
 """The whole of one simulated run: time, two hosts, the exchange and everybody else who trades there."""
 
-from pathlib import Path
 from random import Random
 from typing import Final
 
+from quarterdeck.desk.live import LiveSession
+from quarterdeck.desk.recovery import Recovered
+from quarterdeck.desk.wire import Command
+from quarterdeck.kernel.account import digest
 from quarterdeck.simulation.chaos import chaos
 from quarterdeck.simulation.clock import START_NS, HostClock, Timeline
 from quarterdeck.simulation.desk import CASH, INSTRUMENTS, LISTINGS, PRICES
 from quarterdeck.simulation.disk import ProcessDisk, SimulatedDisk
+from quarterdeck.simulation.eyes import SessionEyes
 from quarterdeck.simulation.leases import HostLeaseStore, Register
 from quarterdeck.simulation.network import Line, Weather
 from quarterdeck.simulation.process import Process, Stage
 from quarterdeck.simulation.venue import SimulatedVenue
+from quarterdeck.simulation.watching import Watcher
 from quarterdeck.twins.exchange import PracticeExchange, Ticket
 from quarterdeck.twins.exchange_records import Force, Kind, Quote, Side
 from quarterdeck.twins.practice_wire import EVERYBODY, PracticeWire
 from quarterdeck.venues.protocol import Capabilities
 
-__all__ = ["DESK", "STRANGER", "Host", "Watcher", "World"]
+__all__ = ["DESK", "STRANGER", "Host", "World"]
 
 DESK: Final = 0
 STRANGER: Final = 1
 _MS: Final = 1_000_000
 _RESTART_MS: Final = 700
-
-
-class Watcher:
-    """What the oracle is told; the plain one does not listen."""
-
-    def sent(self, process: Process, raw: bytes) -> None:
-        """A request is about to leave a process."""
-
-    def arrives(self, process: Process, raw: bytes) -> None:
-        """A request has come to the exchange, and is about to be done."""
-
-    def wrote(self, host: "Host", path: Path, offset: int, raw: bytes) -> None:
-        """Bytes were handed to a host's disk."""
-
-    def opened(self, process: Process) -> None:
-        """A session is open."""
-
-    def ended(self, process: Process, why: str) -> None:
-        """A process is no more."""
 
 
 class Host:
@@ -60,9 +46,9 @@ class Host:
 class World:
     """One run. Everything in it follows from the seed."""
 
-    def __init__(self, seed: int, watcher: Watcher) -> None:
+    def __init__(self, seed: int) -> None:
         self.seed = seed
-        self.watcher = watcher
+        self.watcher: Watcher
         self.chance = Random(seed)
         self.timeline = Timeline()
         self.trace: list[str] = []
@@ -76,7 +62,7 @@ class World:
         self.lines: list[Line] = []
         self.register = Register()
         self.hosts = self._make_hosts()
-        self.mids = list(PRICES)
+        self.mids: list[int] = list(PRICES)
         self.quiet = False  # no more faults, and a calm market
         self.failure: str | None = None
         self._quote_ms = self.chance.choice((120, 250, 500))
@@ -99,13 +85,30 @@ class World:
 
     # what processes ask of the world
 
-    def opened(self, process: Process) -> None:
-        self.note(f"{process.name} leads")
-        self.watcher.opened(process)
+    def recovered(self, process: Process, found: Recovered) -> None:
+        state = b"" if found.states is None else digest(found.states)
+        self.watcher.recovered(process.name, state, found.writer.next_sequence)
+
+    def opened(self, process: Process, session: LiveSession) -> None:
+        self.note(f"{process.name} leads in epoch {session.recovered.epoch}")
+        self.watcher.opened(process.name, session.recovered.epoch, SessionEyes(session))
+
+    def commanded(self, process: Process, command: Command) -> None:
+        if command.strategy is None and command.instrument is None:
+            self.watcher.commanded(process.name, command.verb.value)
+
+    def connected(self, process: Process, up: bool) -> None:
+        self.watcher.connected(process.name, up)
+
+    def heard(self, process: Process, raw: bytes) -> None:
+        self.watcher.heard(process.name, raw)
 
     def ended(self, process: Process, why: str) -> None:
+        """A process is no more. One that ended between two things that it did had flushed all that it took."""
         self.note(f"{process.name} ended: {why}")
-        self.watcher.ended(process, why)
+        session = process.session
+        whole = why == "died" and session is not None and process.opened
+        self.watcher.ended(process.name, digest(session.desk.states) if whole and session is not None else None)
         for host in self.hosts:
             if host.process is process:
                 host.process = None
@@ -157,11 +160,11 @@ class World:
         return self.timeline.now_ns + self.exchange_ahead_ns
 
     def _sent(self, process: Process, raw: bytes) -> None:
-        self.watcher.sent(process, raw)
+        self.watcher.sent(process.name, raw)
 
     def _at_exchange(self, process: Process, line: Line, raw: bytes) -> None:
-        self.watcher.arrives(process, raw)
         lines = self.wire.handle(self.exchange_now, DESK, raw)
+        self.watcher.arrived(process.name, raw)
         if lines:
             line.tell(lines[0][1])
             self._tell(lines[1:])

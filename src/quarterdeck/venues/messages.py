@@ -218,6 +218,7 @@ class Unsent(_Struct, frozen=True):
 
     request_id: int
     text: str = ""
+    reason: Reason = Reason.VENUE_DISCONNECTED
 
 
 class Lost(_Struct, frozen=True):

@@ -1,8 +1,8 @@
 """What is posted to /exchange: who signed it, whether its nonce is fresh, and what comes of it.
 
 The signer is recovered with the official SDK's own hashing. An action that was signed in another form than the venue
-hashes (trailing zeros, another field order, another network) recovers somebody unknown, as it does there. Both networks'
-signatures are taken: clients sign for the test network at any address but the main one's.
+hashes (trailing zeros, another field order) recovers somebody unknown, as it does there. Both networks' signatures are
+taken: clients sign for the test network at any address but the main one's.
 """
 
 import copy
@@ -153,7 +153,7 @@ class Actions:
         statuses: list[Any] = []
         for wire in action["orders"]:
             try:
-                order = read_order(self._exchange, account, wire, tenths)
+                order = read_order(self._exchange, wire, tenths)
                 statuses.append(self._place(account, order))
             except OrderRefused as error:
                 statuses.append({"error": str(error)})
@@ -213,7 +213,7 @@ class Actions:
         if old is None or not old.open:
             return {"error": "Cannot modify canceled or filled order"}
         try:
-            order = read_order(self._exchange, account, row["order"])
+            order = read_order(self._exchange, row["order"])
             if order.listing is not old.listing:
                 return {"error": "Cannot modify asset"}
             admit(self._exchange, account, order, old)
@@ -265,19 +265,15 @@ class Actions:
 
 def _count(action: Wire) -> int:
     """How many requests an action counts as: each order or cancel of a batch is one."""
-    rows = action.get("orders") or action.get("cancels") or action.get("modifies") or [None]
+    rows: list[Any] = action.get("orders") or action.get("cancels") or action.get("modifies") or [None]
     return len(rows)
 
 
 def _as_hashed(action: Wire) -> Wire:
     """The action as the venue hashes it: its figures without trailing zeros."""
-    rows: list[Wire] = list(action.get("orders") or [])
-    rows += [row["order"] for row in action.get("modifies") or []]
-    rows += [action["order"]] if "order" in action else []
-    if not rows:
-        return action
     action = copy.deepcopy(action)
-    rows = list(action.get("orders") or []) + [row["order"] for row in action.get("modifies") or []]
+    modifies: list[Wire] = action.get("modifies") or []
+    rows: list[Wire] = [*(action.get("orders") or []), *(row["order"] for row in modifies)]
     rows += [action["order"]] if "order" in action else []
     for row in rows:
         row["p"], row["s"] = wire_number(row["p"]), wire_number(row["s"])

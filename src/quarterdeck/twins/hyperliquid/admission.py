@@ -21,7 +21,7 @@ class OrderRefused(ValueError):
 
 
 def wire_number(value: Any) -> str:
-    """Returns a figure as the venue hashes it: no trailing zeros. What was signed otherwise was signed by somebody else.
+    """Returns a figure as the venue hashes it: without trailing zeros: signed otherwise, it is signed by nobody.
 
     Raises ValueError for what is no figure.
     """
@@ -36,7 +36,7 @@ def wire_number(value: Any) -> str:
     return f"{number.normalize():f}"
 
 
-def read_order(exchange: TwinExchange, account: Account, wire: Wire, builder_tenths: int = 0) -> Order:
+def read_order(exchange: TwinExchange, wire: Wire, builder_tenths: int = 0) -> Order:
     """Returns the order that a wire describes. Raises OrderRefused, and ValueError or KeyError for a broken one."""
     asset = wire["a"]
     listing = exchange.by_asset.get(asset)
@@ -112,7 +112,7 @@ def admit(exchange: TwinExchange, account: Account, order: Order, replaced: Orde
     ordered = exchange.margin_ordered(account)
     if replaced is not None and replaced.open and not replaced.reduce_only:
         freed = replaced.left * replaced.price * listing.instrument.value
-        ordered -= min(ordered, freed // exchange.leverage(account, listing.index))
+        ordered -= min(ordered, freed // leverage)
     if needed and exchange.value(account) - exchange.margin_used(account) - ordered < needed:
         raise OrderRefused(f"Insufficient margin to place order. asset={asset}")
 

@@ -19,17 +19,13 @@ _LISTS: Final = frozenset(
 )
 
 
-def weight_of(path: str, body: Any) -> int:
+def weight_of(path: str, body: dict[str, Any]) -> int:
     """Returns a call's weight before what its answer adds."""
-    kind = body.get("type") if isinstance(body, dict) else None  # type: ignore[reportUnknownMemberType] # any JSON
     if path == "/exchange":
-        action = body.get("action") if isinstance(body, dict) else None  # type: ignore[reportUnknownMemberType] # any JSON
-        rows = (
-            action.get("orders") or action.get("cancels") or action.get("modifies")
-            if isinstance(action, dict)
-            else None
-        )  # type: ignore[reportUnknownMemberType] # any JSON
-        return 1 + (len(rows) if isinstance(rows, list) else 1) // 40  # type: ignore[reportUnknownArgumentType] # any JSON
+        action: Any = body.get("action")
+        named = [action.get(name) for name in ("orders", "cancels", "modifies")] if isinstance(action, dict) else []
+        return 1 + max([len(rows) for rows in named if isinstance(rows, list)], default=1) // 40
+    kind = body.get("type")
     return 2 if kind in _LIGHT else 60 if kind == "userRole" else 20
 
 

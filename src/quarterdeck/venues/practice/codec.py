@@ -172,7 +172,8 @@ class PracticeCodec:
             reason = REASONS.get(wire.why, Reason.VENUE_REJECTED)
             return Refused(request_id=wire.request_id, reason=reason, text=wire.why, error=wire.error)
         if isinstance(wire, WireBusy):
-            return Unsent(request_id=wire.request_id, text="rate limit of the exchange")
+            limit = Reason.MESSAGE_RATE_EXCEEDED
+            return Unsent(request_id=wire.request_id, text="rate limit of the exchange", reason=limit)
         if isinstance(wire, WireOrderAnswer):
             order = None if wire.order is None else self._report(wire.order)
             return OrderAnswer(request_id=wire.request_id, order=order)

@@ -1,0 +1,80 @@
+"""Where a session's loop meets its lease: looked at in every turn, given back in order, handed over on command."""
+
+from dataclasses import replace
+from typing import Any, Final
+
+from quarterdeck.desk.leading import Leadership
+from quarterdeck.desk.live import LiveSession
+from quarterdeck.desk.session import Session
+from quarterdeck.desk.wire import Command, Verb
+from quarterdeck.errors import DeskError
+
+__all__ = ["Helm"]
+
+_ROLE: Final = "leader"
+
+
+class Helm:
+    """Steers one session, with a lease or without one."""
+
+    def __init__(self, session: Session[Any], leadership: Leadership | None) -> None:
+        self.session, self.leadership = session, leadership
+        self.heir = ""  # who is handed the desk
+
+    def opened(self) -> None:
+        """The session is open: from now on nothing leaves it that the settings want elsewhere first."""
+        if self.leadership is not None:
+            self.session.desk.gate = self.leadership.settle
+
+    def turn(self) -> None:
+        """Before each turn of the loop. LeaseLost: the session is over."""
+        if self.leadership is not None:
+            self.leadership.pulse()
+            self.session.guarded(self.leadership.check)
+
+    def obey(self, command: Command) -> dict[str, object]:
+        """As the session does; and what concerns the lease."""
+        leadership = self.leadership
+        if command.verb is Verb.HANDOVER:
+            return self._hand_over(command)
+        if leadership is not None:
+            self.session.guarded(leadership.check)
+        answer = self.session.obey(command)
+        if leadership is not None and command.verb is Verb.STATUS:
+            return {**answer, "role": _ROLE, "lease": leadership.status()}
+        return answer
+
+    def closed(self, *, in_order: bool) -> None:
+        """The session has ended: with everything done, or by a failing journal. The lease is given back."""
+        if self.leadership is None:
+            return
+        sequence = self.session.recovered.writer.flushed_sequence
+        given = {"heir": self.heir, "settled": in_order and self._settled(), "stopped": in_order and not self.heir}
+        self.leadership.end(sequence, **given)
+
+    def lost(self) -> None:
+        """The session has ended without a word: the lease lapses by itself."""
+        if self.leadership is not None:
+            self.leadership.end(None)
+
+    def _hand_over(self, command: Command) -> dict[str, object]:
+        if self.leadership is None:
+            raise DeskError("this desk holds no lease: [standby] store says what it shares with a standby")
+        heir = self.leadership.heir()
+        if heir is None:
+            raise DeskError(
+                f"no standby of {self.session.config.desk.name} could lead now: look at `quarterdeck status` for why"
+            )
+        self.heir = heir
+        session = self.session
+        if isinstance(session, LiveSession):
+            session.options = replace(session.options, keep_orders=True)  # they are the successor's
+        session.stopping = True
+        facts = {"person": command.person, "origin": command.origin, "why": command.why}
+        session.logs.system("COMMAND_HANDOVER", heir=heir, **facts)
+        return {"text": f"the desk goes to {heir}"}
+
+    def _settled(self) -> bool:
+        """Whether no request is on its way any more: a successor need not wait for it then."""
+        session = self.session
+        return not isinstance(session, LiveSession) or not any(courier.unresolved for courier in session.couriers)
