@@ -4,17 +4,22 @@ import errno
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from quarterdeck.backup import drill, restore
+from quarterdeck.backup import Store, drill, restore
 from quarterdeck.backup.picture import take_picture
 from quarterdeck.backup.taking import take_backup
 from quarterdeck.config import DeskConfig
 from quarterdeck.errors import BackupError, ConfigError, JournalCorrupt
-from quarterdeck.journal import JournalReader, JournalWriter
+from quarterdeck.journal import JournalReader, JournalWriter, digest_word
+from quarterdeck.kernel.market import new_market
+from quarterdeck.runtime.engine import SimulatedEngine
+from quarterdeck.runtime.host import host_strategies
+from quarterdeck.runtime.opening import opening_events
 from tests.backup.builders import (
     DAY_NS,
     NOW_NS,
@@ -31,7 +36,7 @@ from tests.backup.builders import (
     with_backup,
 )
 from tests.journal.builders import SMALL, MemoryDisk, quotes
-from tests.runtime.recording import BOTH, OPTIONS, market_data, record, write_desk
+from tests.runtime.recording import BOTH, OPTIONS, START_NS, market_data, write_desk
 
 
 @pytest.fixture(scope="module")
@@ -106,22 +111,38 @@ def test_a_new_recipient_can_open_everything(tmp_path: Path) -> None:
         restore(store(config), tmp_path / f"restored{number}", [keys.identity])
 
 
+def trade_until(folder: Path, config: DeskConfig, enough: threading.Event) -> None:
+    """Lets the strategies trade, journaled by the real writer, until told to stop."""
+    with JournalWriter(folder / "data" / "journal", "harbour", OPTIONS, clock=lambda: START_NS) as writer:
+
+        def sink(tape: Any) -> None:
+            for first in range(0, len(tape), 32):
+                writer.append(tape[first : first + 32])
+            if writer.seal_due:
+                writer.seal(digest_word(engine.digest))
+            writer.flush()
+
+        engine = SimulatedEngine(new_market(), sink)
+        engine.feed(opening_events(config, 1, START_NS, fresh=True))
+        engine.bind(host_strategies(config, engine.states, BOTH))
+        events = market_data(100_000)
+        for first in range(0, len(events), 50):
+            engine.feed(events[first : first + 50])
+            if enough.is_set():
+                return
+        raise AssertionError("nobody took four backups of so long a journal")
+
+
 def test_backups_of_a_desk_that_is_writing_restore_and_replay_to_its_digests(tmp_path: Path) -> None:
     config = write_desk(tmp_path, with_backup(PLAIN))
     journal = tmp_path / "data" / "journal"
-    ended = threading.Event()
-
-    def trade() -> None:
-        try:
-            record(tmp_path, config, BOTH, market_data(4_000))
-        finally:
-            ended.set()
-
-    thread = threading.Thread(target=trade)
+    enough = threading.Event()
+    thread = threading.Thread(target=trade_until, args=(tmp_path, config, enough))
     thread.start()
     taken: list[int] = []
     try:
-        while not ended.is_set() or not taken:
+        while len(taken) < 4:
+            assert thread.is_alive()
             if not list(journal.glob("*.qdj")):
                 continue
             try:
@@ -137,6 +158,7 @@ def test_backups_of_a_desk_that_is_writing_restore_and_replay_to_its_digests(tmp
             assert report.compared == "the desk's own seal"
             assert report.replayed == manifest.sequence
     finally:
+        enough.set()
         thread.join()
     assert taken == sorted(taken)
 
@@ -240,8 +262,6 @@ def test_what_a_process_that_died_left_is_cleared_away(tmp_path: Path) -> None:
 
 def test_one_process_at_a_time(plain: DeskConfig, tmp_path: Path) -> None:
     back_up(plain, to=tmp_path)
-    from quarterdeck.backup import Store
-
     with Store(tmp_path / "harbour").locked(), pytest.raises(BackupError, match="another process is at these backups"):
         back_up(plain, to=tmp_path)
 

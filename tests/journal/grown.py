@@ -80,4 +80,4 @@ def main(folder: Path, orders: int, older: Path | None) -> dict[str, object]:
 
 if __name__ == "__main__":
     older = Path(sys.argv[3]) if len(sys.argv) > 3 else None
-    print(json.dumps(main(Path(sys.argv[1]), int(sys.argv[2]), older)))
+    sys.stdout.write(json.dumps(main(Path(sys.argv[1]), int(sys.argv[2]), older)) + "\n")

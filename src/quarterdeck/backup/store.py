@@ -87,8 +87,11 @@ class Store:
         except OSError:
             return False
 
-    def put(self, path: str, data: memoryview, recipients: Recipients, *, chain: str = "") -> StoredFile:
-        """Stores one file's bytes and returns what a manifest says of it. OSError: nothing is left of it."""
+    def put(self, path: str, data: memoryview, recipients: Recipients, *, chain: str = "") -> tuple[StoredFile, bool]:
+        """Stores one file's bytes; returns what a manifest says of it, and whether its object is new.
+
+        OSError: nothing is left of it.
+        """
         unfinished = self._objects / f"object{UNFINISHED}"
         handle = self.disk.create(unfinished)
         digest, offset = hashlib.sha256(), 0
@@ -106,12 +109,14 @@ class Store:
             finally:
                 self.disk.close(handle)
             name = digest.hexdigest() + recipients.suffix
+            new = name not in _names(self.disk, self._objects)  # what is not encrypted may be there, from another file
             self.disk.rename(unfinished, self._objects / name)
         except BaseException:
             self.disk.remove(unfinished)
             raise
         content = hashlib.sha256(data).hexdigest()
-        return StoredFile(path=path, bytes=len(data), sha256=content, object=name, stored_bytes=offset, chain=chain)
+        file = StoredFile(path=path, bytes=len(data), sha256=content, object=name, stored_bytes=offset, chain=chain)
+        return file, new
 
     def commit(self, name: str, document: bytes) -> None:
         """Makes a backup count: everything of it, and then its manifest, is on the medium when this returns."""

@@ -114,12 +114,12 @@ def _store(
         for part in picture.parts:
             found = known.get((part.path, part.bytes, part.chain)) if part.chain else None
             if found is None or not store.holds(found):
-                found = store.put(part.path, part.data(), recipients, chain=part.chain)
-                written.add(found.object)
+                found, new = store.put(part.path, part.data(), recipients, chain=part.chain)
+                written |= {found.object} if new else set()
             files.append(found)
         for path, data in picture.files.items():
-            found = store.put(path, memoryview(data), recipients)
-            written.add(found.object)
+            found, new = store.put(path, memoryview(data), recipients)
+            written |= {found.object} if new else set()
             files.append(msgspec.structs.replace(found, private=path in picture.private))
     except BaseException:
         store.discard(written)

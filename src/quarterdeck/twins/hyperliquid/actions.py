@@ -200,9 +200,7 @@ class Actions:
 
     def _modify(self, account: Account, action: Wire) -> Wire:
         status = self._modify_one(account, action)
-        if isinstance(status, dict) and "error" in status:
-            return refusal(status["error"])
-        return _done("default")
+        return refusal(status["error"]) if "error" in status else _done("default")
 
     def _batch_modify(self, account: Account, action: Wire) -> Wire:
         return _done("order", [self._modify_one(account, row) for row in action["modifies"]])

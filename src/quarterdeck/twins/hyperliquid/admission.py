@@ -63,8 +63,9 @@ def read_order(exchange: TwinExchange, wire: Wire, builder_tenths: int = 0) -> O
     cloid = wire.get("c")
     if cloid is not None and not _is_cloid(cloid):
         raise ValueError("no client order id")
+    cloid = cloid.lower() if cloid else None
     return Order(
-        exchange.new_oid(), cloid.lower() if cloid else None, listing, 1 if wire["b"] else -1, price, int(size), int(size),
+        exchange.new_oid(), cloid, listing, 1 if wire["b"] else -1, price, int(size), int(size),
         "Ioc" if tif == "FrontendMarket" else tif, bool(wire["r"]), exchange.now_ns // _NS_PER_MS, trigger,
         builder_tenths=builder_tenths,
     )  # fmt: skip
@@ -106,9 +107,8 @@ def admit(exchange: TwinExchange, account: Account, order: Order, replaced: Orde
     if order.reduce_only or order.trigger is not None:
         return
     closing = min(order.size, abs(held)) if held * order.side < 0 else 0
-    needed = (
-        (order.size - closing) * order.price * listing.instrument.value // exchange.leverage(account, listing.index)
-    )
+    leverage = exchange.leverage(account, listing.index)
+    needed = (order.size - closing) * order.price * listing.instrument.value // leverage
     ordered = exchange.margin_ordered(account)
     if replaced is not None and replaced.open and not replaced.reduce_only:
         freed = replaced.left * replaced.price * listing.instrument.value

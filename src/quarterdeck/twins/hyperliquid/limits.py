@@ -23,8 +23,11 @@ def weight_of(path: str, body: dict[str, Any]) -> int:
     """Returns a call's weight before what its answer adds."""
     if path == "/exchange":
         action: Any = body.get("action")
-        named = [action.get(name) for name in ("orders", "cancels", "modifies")] if isinstance(action, dict) else []
-        return 1 + max([len(rows) for rows in named if isinstance(rows, list)], default=1) // 40
+        batch = 1
+        for name in ("orders", "cancels", "modifies"):
+            rows: Any = action.get(name) if isinstance(action, dict) else None  # type: ignore[reportUnknownMemberType] # any JSON
+            batch = max(batch, len(rows) if isinstance(rows, list) else 1)  # type: ignore[reportUnknownArgumentType] # any JSON
+        return 1 + batch // 40
     kind = body.get("type")
     return 2 if kind in _LIGHT else 60 if kind == "userRole" else 20
 

@@ -36,7 +36,7 @@ _UNREADABLE: Final = "Failed to deserialize the JSON body into the target type"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TwinOptions:
-    """`funds`: address to USDC on its perpetuals' account, and as much in its spot wallet; `agents`: agent to master."""
+    """`funds`: address to USDC, as much again in its spot wallet; `agents`: agent's address to master's."""
 
     port: int = 0
     seed: int = 1
