@@ -60,12 +60,12 @@ def blocks_of(segment: Segment) -> list[tuple[Block, Seal]]:
             blocks.append((waiting, Seal.parse(record, segment.first_sequence + index)))
             waiting = []
         else:
-            waiting.append(record)
+            waiting.append(record[:22] + b"\0\0" + record[24:])  # its check says where it stood
     assert not waiting, "the samples end with a seal"
     return blocks
 
 
-def forge(files: DeskFiles, edit: Callable[[Books], None]) -> None:
+def forge(files: DeskFiles, edit: Callable[[Books], object]) -> None:
     """Writes the journal anew with something done to it: every check, seal, link and header is made to fit."""
     paths = segment_paths(OS_DISK, files.journal)
     headers = [load_segment(OS_DISK, path, shared=False).header for path in paths]

@@ -129,7 +129,9 @@ def test_what_is_no_signing_key_is_told_without_its_words(text: bytes, tmp_path:
     assert "secret words" not in str(caught.value)
 
 
-@pytest.mark.parametrize("word", ["ed25519:", "ed25519:AAAA", "ed25519:" + "A" * 44, "ed25519:nonsense!", "nowhere.pub"])
+@pytest.mark.parametrize(
+    "word", ["ed25519:", "ed25519:AAAA", "ed25519:" + "A" * 44, "ed25519:nonsense!", "nowhere.pub"]
+)
 def test_what_is_no_public_key_is_refused(word: str) -> None:
     with pytest.raises(AuditError, match="public key"):
         read_public_key(word)

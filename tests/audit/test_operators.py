@@ -18,7 +18,13 @@ from tests.runtime.recording import write_desk
 
 def command(kind: EventKind, payload: bytes = b"", **fields: Any) -> Any:
     head = np.zeros(1, EVENT)
-    for name, value in {"kind": kind, "time_ns": 1_700_000_000_000_000_001, "strategy": -1, "instrument": -1, **fields}.items():
+    for name, value in {
+        "kind": kind,
+        "time_ns": 1_700_000_000_000_000_001,
+        "strategy": -1,
+        "instrument": -1,
+        **fields,
+    }.items():
         head[name] = value
     return attach(head, payload)
 

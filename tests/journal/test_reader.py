@@ -44,6 +44,23 @@ def test_reading_begins_where_it_is_asked_to(start: int, verify: bool) -> None:
     assert sequences == [sequence for sequence in everything if sequence >= start]
 
 
+@pytest.mark.parametrize("since", [0, 1, 63, 64, 100, 128, 129, 192, 213, 5000])
+def test_a_reader_may_leave_earlier_segments_alone(since: int) -> None:
+    disk = MemoryDisk()
+    written(disk, 200)
+    whole, part = JournalReader(ROOT, disk=disk), JournalReader(ROOT, disk=disk, since=since)
+    assert sum(segment.next_sequence <= min(since, 213) for segment in part.segments) <= 1
+    assert part.next_sequence == whole.next_sequence
+    if since:
+        assert part.first_sequence < since, "the record before it is there, too"
+    if since < whole.next_sequence:
+        mine, all_of_it = (b"".join(block.records.tobytes() for block in r.blocks(since)) for r in (part, whole))
+        assert mine == all_of_it
+    if part.first_sequence:
+        del disk.files[disk.segments()[0]][4096 + 100 :]
+        assert JournalReader(ROOT, disk=disk, since=since).next_sequence == whole.next_sequence
+
+
 def test_nothing_is_read_past_the_end() -> None:
     disk = MemoryDisk()
     written(disk, 20)

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from quarterdeck.errors import JournalCorrupt, JournalCutBack, JournalError, JournalFull
 from quarterdeck.journal import JournalOptions, JournalReader, JournalTail, JournalWriter, attach, note
 from quarterdeck.journal.mark import MARK_FILE, FlushMark, read_mark
+from quarterdeck.journal.segment import Header
+from quarterdeck.kernel.records import STATE_SCHEMA
 from quarterdeck.kernel.vocabulary import EventKind
 from tests.journal.builders import DESK, ROOT, SMALL, MemoryDisk, quotes
 
@@ -210,6 +212,30 @@ def test_a_real_journal_is_followed_across_its_segments(tmp_path: Path) -> None:
     while pieces := tail.poll():
         given += [raw for _, raw in pieces]
     assert b"".join(given) == b"".join(path.read_bytes()[HEADER:] for path in sorted(tmp_path.glob("*.qdj")))
+
+
+def test_a_segment_of_a_newer_version_is_refused() -> None:
+    disk = MemoryDisk()
+    opened(disk).close()
+    header = Header(DESK, 0, 1, bytes(32), state=bytes(31) + b"\1", state_schema=STATE_SCHEMA + 1)
+    disk.files[disk.segments()[0]][:HEADER] = header.pack()
+    with pytest.raises(JournalError, match="written by a newer version of quarterdeck"):
+        JournalTail(ROOT, disk).poll()
+
+
+def test_an_empty_segment_that_another_version_begins_anew_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = MemoryDisk()
+    writer = opened(disk)
+    follower = Follower(disk)
+    follower.poll()
+    writer.close()
+    for module in ("writer", "segment"):
+        monkeypatch.setattr(f"quarterdeck.journal.{module}.event_schema_hash", lambda: bytes(31) + b"x")
+    with opened(disk) as writer:
+        writer.append(quotes(3))
+    follower.drain()
+    assert follower.given == everything(disk)
+    assert len(disk.segments()) == 1
 
 
 def test_one_poll_gives_one_segment_at_most() -> None:

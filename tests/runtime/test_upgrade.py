@@ -3,6 +3,10 @@
 `first_version.tar.xz` was written by that version (`first_version.py`): a desk with positions and open orders.
 """
 
+import json
+import os
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -26,6 +30,7 @@ from tests.kernel.invariants import check
 from tests.runtime.first_version import shot
 from tests.runtime.recording import START_NS, write_desk
 
+ROOT = Path(__file__).resolve().parents[2]
 ARCHIVE = Path(__file__).with_name("first_version.tar.xz")
 END_NS = START_NS + 3600 * 1_000_000_000
 
@@ -84,7 +89,8 @@ def test_a_desk_goes_on_with_its_positions_orders_and_cash(old: Path) -> None:
     assert after["accounts"][0]["postings"][0] == 99_999_745_958_400
     assert recovered.epoch == 2
     assert recovered.said[0] == (
-        "snapshot 000000000999.qds, of state schema 1 and capacity small, was taken over into schema 2 and capacity small"
+        "snapshot 000000000999.qds, of state schema 1 and capacity small, "
+        "was taken over into schema 2 and capacity small"
     )
     assert ", 0 digests checked;" in recovered.said[1]
     assert recovered.said[2].startswith(
@@ -108,12 +114,12 @@ def test_what_follows_stands_in_a_segment_of_its_own(old: Path) -> None:
 def test_a_replay_says_which_digests_it_did_not_compare(old: Path) -> None:
     result = replay(old)
     assert (result.seals_checked, result.verified) == (0, 0)
-    assert result.seals_foreign == result.as_dict()["seals_not_compared"] == 5
-    assert f"seals_not_compared  5: digests of another version cannot be compared" in result.lines()
+    assert result.seals_foreign == result.as_dict()["seals_not_compared"] == 6
+    assert "seals_not_compared  6: digests of another version cannot be compared" in result.lines()
     assert differences(final_state(old), result.states[0]) == ["schema"]
     upgraded(old).writer.close()
     again = replay(old)
-    assert (again.seals_checked, again.seals_foreign) == (1, 5)
+    assert (again.seals_checked, again.seals_foreign) == (1, 6)
     assert again.digest == result.digest
     desk = replay_desk(old)
     assert (desk.snapshot, desk.compared, desk.result.digest) == (999, False, result.digest)
@@ -131,7 +137,7 @@ def test_a_journal_without_a_usable_snapshot_is_replayed_from_its_start_and_that
     assert differences(final_state(old), recovered.states[0]) == ["schema"]  # pyright: ignore[reportOptionalSubscript]
     assert recovered.said[0] == "not used: 000000000999.qds: the state was changed: its digest fails"
     assert "from record 0 to " in recovered.said[1]
-    assert "5 digests of it cannot be compared" in recovered.said[2]
+    assert "6 digests of it cannot be compared" in recovered.said[2]
 
 
 def test_the_state_after_the_upgrade_is_kept_and_begun_with(old: Path) -> None:
@@ -176,16 +182,51 @@ def test_a_journal_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     assert [name.name for name in journal.glob("*.qdj")] == [path.name]
 
 
-def test_a_snapshot_at_the_end_lets_a_desk_change_its_capacity(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The segments say `small`; were this process of another capacity, only a whole snapshot would lead on."""
-    monkeypatch.setattr("quarterdeck.runtime.replay.CAPACITY", type("Other", (), {"name": "standard"}))
-    with pytest.raises(ReplayError, match="a desk that was stopped in order with a snapshot may change its capacity"):
-        upgraded(old)
-    end = JournalReader(old).next_sequence
-    monkeypatch.undo()
-    write_snapshot(DeskPlace(old).snapshots, shot(old, end))
-    monkeypatch.setattr("quarterdeck.runtime.replay.CAPACITY", type("Other", (), {"name": "standard"}))
-    recovered = upgraded(old)
-    recovered.writer.close()
-    assert recovered.states is not None
-    assert recovered.states[0]["open_count"] == 2
+LARGER = """
+import json, sys
+from pathlib import Path
+from quarterdeck.config import load_desk
+from quarterdeck.desk.place import DeskPlace
+from quarterdeck.desk.recovery import recover
+from quarterdeck.errors import QuarterdeckError
+from tests.kernel.invariants import check
+
+folder = Path(sys.argv[1])
+try:
+    recovered = recover(load_desk(folder), DeskPlace(folder))
+except QuarterdeckError as error:
+    sys.exit(str(error))
+recovered.writer.close()
+state = recovered.states[0]
+check(state)
+print(json.dumps({
+    "orders": sorted(int(state["orders"][slot]["id"]) for slot in state["open_orders"][: state["open_count"]]),
+    "positions": [int(quantity) for quantity in state["positions"]["quantity"] if quantity],
+    "cash": int(state["accounts"][0]["postings"][0]),
+    "slots": len(state["orders"]),
+}))
+"""
+
+
+def in_larger_capacity(folder: Path) -> "subprocess.CompletedProcess[str]":
+    environment = {**os.environ, "QUARTERDECK_CAPACITY": "standard", "NUMBA_DISABLE_JIT": "1"}
+    command = [sys.executable, "-c", LARGER, str(folder)]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
+
+
+def test_a_desk_that_stopped_with_a_snapshot_may_go_on_in_a_larger_capacity(old: Path) -> None:
+    refused = in_larger_capacity(old)
+    assert refused.returncode == 1
+    assert "a desk that was stopped in order with a snapshot may change its capacity" in refused.stderr
+    write_snapshot(DeskPlace(old).snapshots, shot(old, JournalReader(old).next_sequence))
+    done = in_larger_capacity(old)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    before = final_state(old)
+    assert found == {
+        "orders": sorted(int(before["orders"][slot]["id"]) for slot in before["open_orders"][:2]),
+        "positions": [1, -1],
+        "cash": 99_999_745_958_400,
+        "slots": 1024,
+    }
+    assert verify(old / "data" / "journal").exit_code == 0

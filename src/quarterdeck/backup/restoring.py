@@ -14,6 +14,7 @@ from quarterdeck.audit.secrets import Identity
 from quarterdeck.audit.verification import audit
 from quarterdeck.backup.manifest import Manifest, StoredFile
 from quarterdeck.backup.store import Store, backup_errors
+from quarterdeck.backup.wording import fact_lines
 from quarterdeck.errors import BackupError
 
 __all__ = ["EPOCH_LEAP", "Restored", "restore", "unpack"]
@@ -52,9 +53,7 @@ class Restored:
 
     def lines(self) -> list[str]:
         """Returns the same for people."""
-        facts = self.as_dict()
-        width = max(map(len, facts))
-        return [f"{name:<{width}}  {value}" for name, value in facts.items() if value != []]
+        return fact_lines(self.as_dict())
 
 
 def restore(

@@ -17,6 +17,7 @@ from quarterdeck.backup.manifest import Manifest, StoredFile
 from quarterdeck.backup.picture import Picture, take_picture
 from quarterdeck.backup.retention import kept_backups
 from quarterdeck.backup.store import Store, backup_errors, store_of
+from quarterdeck.backup.wording import fact_lines
 from quarterdeck.config import DeskConfig
 from quarterdeck.journal import OS_DISK, Disk, rfc3339
 from quarterdeck.kernel.compiled import source_hash
@@ -64,9 +65,7 @@ class BackupReport:
 
     def lines(self) -> list[str]:
         """Returns the same for people."""
-        facts = self.as_dict()
-        width = max(map(len, facts))
-        return [f"{name:<{width}}  {value}" for name, value in facts.items() if value not in (None, [])]
+        return fact_lines(self.as_dict())
 
 
 def take_backup(

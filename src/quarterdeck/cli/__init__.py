@@ -2,11 +2,11 @@
 
 import sys
 
-from quarterdeck.cli import control, history, journal, running
+from quarterdeck.cli import control, history, journal, running, standby
 from quarterdeck.cli.shared import app
 from quarterdeck.errors import QuarterdeckError
 
-__all__ = ["app", "control", "history", "journal", "main", "running", "version"]
+__all__ = ["app", "control", "history", "journal", "main", "running", "standby", "version"]
 
 
 def main() -> None:

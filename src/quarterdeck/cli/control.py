@@ -20,15 +20,20 @@ def tell(desk: str, verb: str, **words: Any) -> dict[str, Any]:
 
     config = load_desk(desk)
     folder = words.pop("folder", None) or config.folder
+    line = words.pop("line", "control.sock")
     origin = f"{getpass.getuser()}@{socket.gethostname()}"
     command = Command(verb=Verb(verb), origin=origin, **words)
-    return ask(Path(folder) / "data" / "control.sock", config.desk.name, command)
+    return ask(Path(folder) / "data" / line, config.desk.name, command)
 
 
 @app.command()
 def status(desk: Desk, json: JsonFlag = False, folder: Folder = None) -> None:
     """Say how a running desk stands."""
-    answer = tell(desk, "status", folder=folder)
+    print_status(tell(desk, "status", folder=folder), json=json)
+
+
+def print_status(answer: dict[str, Any], *, json: bool) -> None:
+    """Prints what a desk, or its standby, says of itself."""
     answer.pop("ok")
     if json:
         print_json(answer)

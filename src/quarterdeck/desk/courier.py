@@ -119,6 +119,7 @@ class Courier:
         self._watches: dict[int, _Watch] = {}
         self._ends: dict[int, _End] = {}
         self._venue_ids: dict[int, int] = {}
+        self._unsent_yet: list[Place | Amend] = []  # asked for too early: taken back at the next tick
         # What an earlier session sent can take effect for as long as a request may; no clock of ours was kept for it.
         self._inherited_ns = began_ns + self._longest_ns
         self._answers: Mapping[type, Callable[[Any, Sent], None]] = {
@@ -149,6 +150,10 @@ class Courier:
 
     def next_due_ns(self) -> int:
         """When `tick` has something to do."""
+        if self._unsent_yet:
+            return self.now_ns
+        if len(self.reports):  # said while the kernel was at work: a sink cannot speak to it
+            return self.now_ns
         due = min(self.post.next_due_ns, self.rounds.due_ns if self.up else NEVER_NS)
         if self.up:
             due = min([due, *(watch.due_ns for watch in self._watches.values() if not watch.asking)])
@@ -174,7 +179,7 @@ class Courier:
             reduce_only=flags & Flag.REDUCE_ONLY != 0,
             expires_ns=expires_ns,
         )
-        self.post.send(request, self.now_ns, settled_ns)
+        self._leave(request, settled_ns)
 
     def cancel(self, action: Any) -> None:
         order = self.table.find(int(action["order_id"]))
@@ -203,7 +208,14 @@ class Courier:
             reduce_only=flags & Flag.REDUCE_ONLY != 0,
             expires_ns=expires_ns,
         )
-        self.post.send(request, self.now_ns, settled_ns)
+        self._leave(request, settled_ns)
+
+    def _leave(self, request: Place | Amend, settled_ns: int) -> None:
+        """Sends it once the venue has answered: a position not confirmed may not be there to be reduced."""
+        if self.ready:
+            self.post.send(request, self.now_ns, settled_ns)
+        else:
+            self._unsent_yet.append(request)
 
     def send_cancel(self, order_id: int, venue_order_id: int, instrument: int, strategy: int) -> None:
         """Cancels at the venue. It may be sent again: what is cancelled twice is cancelled once."""
@@ -264,6 +276,12 @@ class Courier:
     def tick(self, now_ns: int) -> bytes:
         """Does what time has made due."""
         self._at(now_ns)
+        unsent, self._unsent_yet = self._unsent_yet, []
+        for request in unsent:
+            if isinstance(request, Place):
+                self._reject(request, Reason.VENUE_DISCONNECTED)
+            else:
+                self._take_back(request)
         for sent in self.post.overdue(now_ns):
             self._lost(Lost(request_id=sent.request.request_id), sent)
         if self.up:
@@ -331,6 +349,10 @@ class Courier:
             self._end(order, _End(_ENDS[found], reason, filled, self.now_ns))
         elif found is Resolution.ACCEPT or found is Resolution.FILLS:
             self._accept(said)
+            if found is Resolution.FILLS and order is not None and said.quantity != order.quantity:
+                self._take_terms(
+                    order, said
+                )  # it was amended, and nobody told us: its last fill would never be its last
         elif found in {Resolution.STRAY, Resolution.ADOPT}:
             self._settle_apart(said, found, asked=asked)
         elif asked and order is not None and order.open:
@@ -352,19 +374,22 @@ class Courier:
     def _compare_terms(self, order: LocalOrder, said: OrderReport) -> None:
         """Brings price and quantity to what works at the venue, and takes back what was asked and did not happen."""
         if (said.price, said.quantity) != (order.price, order.quantity):
-            self.reports.order(
-                EventKind.ORDER_REPLACED,
-                order.order_id,
-                order.instrument,
-                order.strategy,
-                price=said.price,
-                value=said.quantity,
-                venue_order_id=said.venue_order_id,
-            )
+            self._take_terms(order, said)
         elif order.replace_pending:
             self._report(EventKind.REPLACE_REJECTED, order.order_id, order.instrument, order.strategy)
         if order.cancel_pending:
             self._report(EventKind.CANCEL_REJECTED, order.order_id, order.instrument, order.strategy)
+
+    def _take_terms(self, order: LocalOrder, said: OrderReport) -> None:
+        self.reports.order(
+            EventKind.ORDER_REPLACED,
+            order.order_id,
+            order.instrument,
+            order.strategy,
+            price=said.price,
+            value=said.quantity,
+            venue_order_id=said.venue_order_id,
+        )
 
     def _end(self, order: LocalOrder, end: _End) -> None:
         """Closes an order, once every fill that the venue counts is here."""

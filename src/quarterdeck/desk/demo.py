@@ -17,6 +17,7 @@ from quarterdeck.desk.loop import AnySession, run_session
 from quarterdeck.desk.narrative import Line, money_text
 from quarterdeck.desk.paper import PaperSession, SessionOptions
 from quarterdeck.desk.place import DeskPlace
+from quarterdeck.desk.seat import Seat
 from quarterdeck.desk.session import Voices
 from quarterdeck.desk.status import positions, profit
 from quarterdeck.errors import DeskError
@@ -197,8 +198,11 @@ def run_visibly(
     seed: int | None,
     folder: Path | None,
     command: str,
+    follow: bool = False,
 ) -> None:
     """Runs a desk, paper or live as its desk.mode says, and shows it. `command` is how its person names it.
+
+    `follow`: as a standby of the process that leads it, until that one's lease is over.
 
     With `data`, recorded events take the place of the generated market, at `speed` times their own pace (by default so
     that they last `seconds`, or a minute), and the desk keeps a journal of its own for them; it trades on paper then.
@@ -209,7 +213,7 @@ def run_visibly(
     if config.desk.mode == "live" and not data:
         if seed is not None or folder is not None or speed not in (None, 1.0):
             raise DeskError(f"desk {config.desk.name} trades live: --speed, --seed and --dir are for paper and --data")
-        _run_live(config, viewer, stop, seconds, command)
+        _run_live(config, viewer, stop, seconds, command, follow=follow)
         return
     events: Events | None = None
     changes: tuple[str, ...] = ()
@@ -223,15 +227,19 @@ def run_visibly(
     if config.desk.mode != "paper":
         raise DeskError(f"{config.file}: desk.mode is {config.desk.mode!r}: only a paper or a live desk is run")
     place = DeskPlace(folder or config.folder)
-    options = SessionOptions(seed=seed, speed=speed or 1.0, data=events, tell=viewer.tell, say=viewer.say)
+    seat = Seat(config, place, viewer.say, follow=follow, leased=events is None)
+    options = SessionOptions(
+        seed=seed, speed=speed or 1.0, data=events, tell=viewer.tell, say=viewer.say, recover=seat.recover
+    )
     session = PaperSession(config, place, options)
     source = f"{len(events):,} recorded events" if events is not None else "a generated market: it shows no real one"
     viewer.header([("market", f"{source}, {options.speed:g} times as fast as the clock"), *_facts(config, place), stop])
     for change in changes:
         viewer.say(change)
     viewer.session = session
-    run_session(session, seconds, each=viewer.each)
-    viewer.summary(session, command if folder is None else str(folder))
+    if seat.take(seconds):
+        run_session(session, seconds, each=viewer.each, leadership=seat.leadership)
+        viewer.summary(session, command if folder is None else str(folder))
 
 
 def _facts(config: DeskConfig, place: DeskPlace) -> list[tuple[str, str]]:
@@ -241,13 +249,18 @@ def _facts(config: DeskConfig, place: DeskPlace) -> list[tuple[str, str]]:
     ]
 
 
-def _run_live(config: DeskConfig, viewer: Viewer, stop: tuple[str, str], seconds: float | None, command: str) -> None:
+def _run_live(
+    config: DeskConfig, viewer: Viewer, stop: tuple[str, str], seconds: float | None, command: str, *, follow: bool
+) -> None:
     place, bell = DeskPlace(config.folder), Bell()
     venues = [open_venue(config, row, viewer.say) for row in range(len(config.venues))]
-    options = LiveOptions(wake=bell.ring, voices=Voices(tell=viewer.tell, say=viewer.say))
+    seat = Seat(config, place, viewer.say, follow=follow)
+    voices = Voices(tell=viewer.tell, say=viewer.say)
+    options = LiveOptions(wake=bell.ring, voices=voices, lease=seat, recover=seat.recover)
     session = LiveSession(config, place, venues, options)
     named = ", ".join(f"{one.name} ({one.kind}{' at ' + one.address if one.address else ''})" for one in config.venues)
     viewer.header([("orders go to", named), *_facts(config, place), stop])
     viewer.session = session
-    run_session(session, seconds, each=viewer.each, bell=bell)
-    viewer.summary(session, command)
+    if seat.take(seconds):
+        run_session(session, seconds, each=viewer.each, bell=bell, leadership=seat.leadership)
+        viewer.summary(session, command)

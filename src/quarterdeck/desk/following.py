@@ -16,26 +16,17 @@ import numpy as np
 
 from quarterdeck.config import DeskConfig
 from quarterdeck.desk.place import DeskPlace
-from quarterdeck.desk.recovery import Warm, check_same_desk
-from quarterdeck.errors import JournalCutBack, JournalError, ReplayError
-from quarterdeck.journal import (
-    OS_DISK,
-    Disk,
-    JournalReader,
-    JournalTail,
-    Seal,
-    Snapshot,
-    digest_word,
-    newest_valid,
-    write_snapshot,
-)
+from quarterdeck.desk.recovery import Warm, begin_replay, check_same_desk
+from quarterdeck.errors import JournalCutBack, ReplayError
+from quarterdeck.journal import OS_DISK, Disk, JournalTail, Seal, Snapshot, digest_word, write_snapshot
 from quarterdeck.journal.checks import RECORD_BYTES
 from quarterdeck.journal.mark import read_mark
+from quarterdeck.journal.segment import SUFFIX
 from quarterdeck.kernel.account import digest, new_actions, new_state
 from quarterdeck.kernel.layout import Records
 from quarterdeck.kernel.records import EVENT, State
 from quarterdeck.kernel.vocabulary import EventKind
-from quarterdeck.runtime.replay import Replayer, apply_records
+from quarterdeck.runtime.replay import apply_records
 
 __all__ = ["Follower", "Progress"]
 
@@ -127,14 +118,16 @@ class Follower:
         )
 
     def _begin(self) -> bool:
-        try:
-            reader = JournalReader(self.place.journal, disk=self._disk)
-        except JournalError:
-            if any(name.endswith(".qdj") for name in self._names()):
-                raise
+        if not any(name.endswith(SUFFIX) for name in self._names()):
             return False  # the leader has not begun yet
-        replayer = self._replayer(reader)
+        flushed = read_mark(self._disk, self.place.journal)
+        said: list[str] = []
+        replayer = begin_replay(self.place, self._disk, said)
+        replayer.advance(replayer.sequence if flushed is None else flushed)
+        for sentence in said:
+            self._say(sentence)
         self.states, self._applied = replayer.states, replayer.sequence
+        self.seals_checked += replayer.seals_checked
         self._tail = JournalTail(self.place.journal, self._disk, self._applied)
         self._shot_ns = int(self.states[0]["time_ns"])
         if self._applied:
@@ -146,18 +139,6 @@ class Follower:
             return self._disk.names(self.place.journal)
         except FileNotFoundError:
             return []
-
-    def _replayer(self, reader: JournalReader) -> Replayer:
-        """The state to begin with: no record is applied yet."""
-        snapshot, skipped = newest_valid(self.place.snapshots, disk=self._disk)
-        for problem in skipped:
-            self._say(f"not used: {problem}")
-        if snapshot is not None:
-            try:
-                return Replayer(reader, snapshot)
-            except ReplayError as error:
-                self._say(f"not used: {error}")
-        return Replayer(reader)
 
     def _take(self, first: int, raw: bytes) -> None:
         assert first == self._applied, "the tail hands out every record once, in order"

@@ -7,11 +7,12 @@ from quarterdeck.desk.leading import Leadership
 from quarterdeck.desk.live import LiveSession
 from quarterdeck.desk.session import Session
 from quarterdeck.desk.wire import Command, Verb
-from quarterdeck.errors import DeskError
+from quarterdeck.errors import DeskError, JournalError, LeaseLost
 
 __all__ = ["Helm"]
 
 _ROLE: Final = "leader"
+_LONG_S: Final = 3_600.0
 
 
 class Helm:
@@ -44,13 +45,23 @@ class Helm:
             return {**answer, "role": _ROLE, "lease": leadership.status()}
         return answer
 
-    def closed(self, *, in_order: bool) -> None:
-        """The session has ended: with everything done, or by a failing journal. The lease is given back."""
-        if self.leadership is None:
-            return
-        sequence = self.session.recovered.writer.flushed_sequence
-        given = {"heir": self.heir, "settled": in_order and self._settled(), "stopped": in_order and not self.heir}
-        self.leadership.end(sequence, **given)
+    @property
+    def pause_s(self) -> float:
+        """How long the loop may rest between two turns."""
+        return _LONG_S if self.leadership is None else self.leadership.keeper.terms.renew_ns / 1e9
+
+    def closed(self) -> None:
+        """The session has ended in order: the lease is given back, to the heir where there is one."""
+        if self.leadership is not None:
+            settled, stopped = self._settled(), not self.heir
+            self.leadership.end(self._sequence(), heir=self.heir, settled=settled, stopped=stopped)
+
+    def failed(self, error: JournalError | LeaseLost) -> None:
+        """The session has ended: by its lease, or by its journal, and then the lease is given back to whoever can."""
+        if isinstance(error, LeaseLost):
+            self.lost()
+        elif self.leadership is not None:
+            self.leadership.end(self._sequence())
 
     def lost(self) -> None:
         """The session has ended without a word: the lease lapses by itself."""
@@ -73,6 +84,9 @@ class Helm:
         facts = {"person": command.person, "origin": command.origin, "why": command.why}
         session.logs.system("COMMAND_HANDOVER", heir=heir, **facts)
         return {"text": f"the desk goes to {heir}"}
+
+    def _sequence(self) -> int:
+        return self.session.recovered.writer.flushed_sequence
 
     def _settled(self) -> bool:
         """Whether no request is on its way any more: a successor need not wait for it then."""

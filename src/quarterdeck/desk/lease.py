@@ -81,7 +81,8 @@ class LeaseStore(Protocol):
 class Lease(Protocol):
     """What a session asks of its lease."""
 
-    epoch: int
+    @property
+    def epoch(self) -> int: ...
 
     def held(self) -> bool:
         """Whether a request may be sent at this moment. Cheap: no call to anybody."""

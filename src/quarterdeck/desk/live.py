@@ -180,7 +180,6 @@ class LiveSession(Session[LiveDesk]):
         epoch = self.recovered.epoch
         self._sink.now_ns = now
         self.recovered.writer.append(note(f"session {epoch}: quarterdeck {__version__}, source {source_hash()}", now))
-        self.desk.feed(opening_events(self.config, epoch, now, fresh=False))
         patience = _patience(self.config)
         rows = {venue.name: row for row, venue in enumerate(self.config.venues)}
         instruments = [rows[instrument.venue] for instrument in self.config.instruments]
@@ -191,6 +190,8 @@ class LiveSession(Session[LiveDesk]):
             books = Books(self.desk.states, row, mine, purses)
             self._sink.couriers.append(Courier(row, venue, self.desk.states, books, patience, now))
         self._sink.by_instrument = [self._sink.couriers[row] for row in instruments]
+        # Only now: a desk that was flattening goes on with it at once.
+        self.desk.feed(opening_events(self.config, epoch, now, fresh=False))
         for courier in self._sink.couriers:
             self._apply(courier.begin(), now)
         self.desk.bind(host_strategies(self.config, self.desk.states, self.options.sources))
@@ -362,7 +363,9 @@ def _patience(config: DeskConfig) -> Patience:
 
 def _check_live_journal(config: DeskConfig, recovered: Recovered) -> None:
     """A paper journal's positions are at no venue: they would all be differences."""
-    if recovered.states is not None and int(recovered.states[0]["mode"]) != SessionMode.LIVE:
+    states = recovered.states
+    begun = states is not None and int(states[0]["epoch"]) > 0  # else it died before its first session began
+    if begun and states is not None and int(states[0]["mode"]) != SessionMode.LIVE:
         raise DeskError(
             f"{config.file}: the journal is of a desk that did not trade live; move its data/ aside before it does"
         )

@@ -10,6 +10,8 @@ import uvloop
 
 from quarterdeck.desk.bell import Bell
 from quarterdeck.desk.control import ControlServer
+from quarterdeck.desk.helm import Helm
+from quarterdeck.desk.leading import Leadership
 from quarterdeck.desk.live import LiveSession
 from quarterdeck.desk.paper import PaperSession
 from quarterdeck.errors import JournalError, LeaseLost
@@ -29,30 +31,42 @@ def run_session(
     *,
     each: Callable[[], None] | None = None,
     bell: Bell | None = None,
+    leadership: Leadership | None = None,
 ) -> None:
     """Opens the session, runs it for `seconds` (None: until it is told to stop), and winds it down.
 
     `each` is called after every turn of the loop, and a `bell` that a live session's `wake` rings begins one at once.
-    JournalFull, JournalError: trading stopped, with last words; LeaseLost: another process leads the desk.
+    `leadership` is the lease that the session was made with: it ends with it. JournalFull, JournalError: trading
+    stopped, with last words; LeaseLost: another process leads the desk.
     """
-    bell = bell or Bell()
-    session.open()
+    bell, helm = bell or Bell(), Helm(session, leadership)
     try:
+        session.open()
+    except BaseException:
+        helm.lost()
+        raise
+    try:
+        helm.opened()
         with asyncio.Runner(loop_factory=cast(Any, uvloop).new_event_loop) as runner:
-            runner.run(_run(session, seconds, each, bell))
+            runner.run(_run(session, helm, seconds, each, bell))
         session.close()
-    except (JournalError, LeaseLost):
+    except (JournalError, LeaseLost) as error:
         if session.failure is not None:
             session.fail()
         else:
             session.abandon()
+        helm.failed(error)
         raise
     except BaseException:
         session.abandon()
+        helm.lost()
         raise
+    helm.closed()
 
 
-async def _run(session: AnySession, seconds: float | None, each: Callable[[], None] | None, bell: Bell) -> None:
+async def _run(
+    session: AnySession, helm: Helm, seconds: float | None, each: Callable[[], None] | None, bell: Bell
+) -> None:
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -61,18 +75,19 @@ async def _run(session: AnySession, seconds: float | None, each: Callable[[], No
 
     for number in _SIGNALS:
         loop.add_signal_handler(number, stop)
-    server = ControlServer(session.place.socket, session.obey)
+    server = ControlServer(session.place.socket, helm.obey)
     await server.open()
     ends = None if seconds is None else time.monotonic() + seconds
     try:
         while not session.stopping and not session.ended:
+            helm.turn()
             session.pump()
             if each is not None:
                 each()
             left_s = _LONG_S if ends is None else ends - time.monotonic()
             if left_s <= 0:
                 break
-            await bell.wait(min(_pause_s(session), left_s))
+            await bell.wait(min(_pause_s(session), left_s, helm.pause_s))
         if session.failure is not None:
             raise session.failure
     finally:

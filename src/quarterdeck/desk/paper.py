@@ -39,7 +39,7 @@ class SessionOptions:
     """How a session differs from the plain one: `data` replays recorded events, at `speed` times their own pace.
 
     `tell` is given each narrated line, `say` each sentence for people. `sources` gives strategies in place of those
-    that the config names.
+    that the config names. `recover` as in LiveOptions.
     """
 
     seed: int | None = None
@@ -49,6 +49,9 @@ class SessionOptions:
     say: Callable[[str], None] = silent
     sources: Sequence[StrategySource] | None = None
     disk: Disk = OS_DISK
+    recover: Callable[[DeskConfig, DeskPlace, Disk], Recovered] = lambda config, place, disk: recover(
+        config, place, disk=disk
+    )
 
 
 def paper_market(config: DeskConfig) -> Records[Market]:
@@ -77,7 +80,7 @@ class PaperSession(Session[PaperDesk]):
 
     def open(self) -> None:
         """Recovers, and begins the session. JournalError, ReplayError, DeskError: nothing was begun."""
-        self.recovered = recovered = recover(self.config, self.place, disk=self.options.disk)
+        self.recovered = recovered = self.options.recover(self.config, self.place, self.options.disk)
         self.logs = self.voices.logs(self.place, self.config.desk.name)
         try:
             self._open(recovered)

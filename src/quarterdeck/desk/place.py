@@ -38,6 +38,11 @@ class DeskPlace:
         return self.data / "control.sock"
 
     @property
+    def standby_socket(self) -> Path:
+        """A standby's; in the same folder as its leader's where they share one."""
+        return self.data / "standby.sock"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

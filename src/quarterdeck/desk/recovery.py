@@ -38,7 +38,7 @@ from quarterdeck.kernel.vocabulary import EventKind, InstrumentTerm, OrderStatus
 from quarterdeck.runtime.opening import opening_events
 from quarterdeck.runtime.replay import Replayer
 
-__all__ = ["Recovered", "Warm", "check_same_desk", "held_positions", "lost_orders", "recover"]
+__all__ = ["Recovered", "Warm", "begin_replay", "check_same_desk", "held_positions", "lost_orders", "recover"]
 
 _NEVER_HEARD: Final = (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN)
 _UNCHANGING: Final = (
@@ -104,6 +104,9 @@ def recover(
             )
         states = None
         if writer.next_sequence > 0:
+            if warm is not None and warm.sequence > writer.next_sequence:
+                said.append(f"not used: a standby's state at record {warm.sequence}: the journal ends before it")
+                warm = None
             replayer = _rebuild(place, disk, warm, said)
             states = replayer.states
             check_same_desk(config, states)
@@ -112,8 +115,8 @@ def recover(
         last = max(place.last_epoch(disk), 0 if states is None else int(states[0]["epoch"]))
         if epoch and epoch <= last:
             raise DeskError(
-                f"{place.data}: session {last} was begun here, the lease says {epoch}: write {last} into the file epoch "
-                "there, and start again"
+                f"{place.data}: session {last} was begun here, the lease says {epoch}: write {last} into the file "
+                "epoch there, and start again"
             )
         epoch = epoch or last + 1
         place.keep_epoch(epoch, disk)
@@ -124,8 +127,7 @@ def recover(
 
 
 def _rebuild(place: DeskPlace, disk: Disk, warm: Warm | None, said: list[str]) -> Replayer:
-    reader = JournalReader(place.journal, disk=disk)
-    replayer = _replayer(reader, place, disk, said) if warm is None else Replayer(reader, _shot(reader, warm))
+    replayer = begin_replay(place, disk, said) if warm is None else _warm_replayer(place, disk, warm)
     begin = replayer.sequence
     replayer.advance()
     said.append(
@@ -140,14 +142,14 @@ def _rebuild(place: DeskPlace, disk: Disk, warm: Warm | None, said: list[str]) -
     return replayer
 
 
-def _replayer(reader: JournalReader, place: DeskPlace, disk: Disk, said: list[str]) -> Replayer:
+def begin_replay(place: DeskPlace, disk: Disk, said: list[str]) -> Replayer:
     """Begins at the newest snapshot that fits the journal, or at the journal's first record."""
     found = [newest_valid(folder, disk=disk) for folder in (place.snapshots, place.upgrades)]
     said.extend(f"not used: {problem}" for _, skipped in found for problem in skipped)
     shots = [snapshot for snapshot, _ in found if snapshot is not None]
     for snapshot in sorted(shots, key=lambda shot: shot.sequence, reverse=True):
         try:
-            replayer = Replayer(reader, snapshot)
+            replayer = Replayer(JournalReader(place.journal, disk=disk, since=snapshot.sequence), snapshot)
         except ReplayError as error:
             said.append(f"not used: {error}")
             continue
@@ -157,17 +159,18 @@ def _replayer(reader: JournalReader, place: DeskPlace, disk: Disk, said: list[st
                 f"was taken over into schema {STATE_SCHEMA} and capacity {CAPACITY.name}"
             )
         return replayer
-    return Replayer(reader)
+    return Replayer(JournalReader(place.journal, disk=disk))
 
 
-def _shot(reader: JournalReader, warm: Warm) -> Snapshot:
-    """A standby's state as a snapshot: its own checks of seals and digests have brought it there."""
+def _warm_replayer(place: DeskPlace, disk: Disk, warm: Warm) -> Replayer:
+    """Begins at a standby's state, as at a snapshot: its own checks of seals and digests have brought it there."""
+    reader = JournalReader(place.journal, disk=disk, since=warm.sequence)
     before = reader.record(warm.sequence - 1)
     chain = bytes(HASH_BYTES)
     if before["kind"][0] == EventKind.SEAL:
         chain = Seal.parse(before.tobytes(), warm.sequence - 1).chain
     body = cast(Any, warm.states).tobytes()
-    return Snapshot(reader.desk, warm.sequence, int(warm.states[0]["time_ns"]), chain, body)
+    return Replayer(reader, Snapshot(reader.desk, warm.sequence, int(warm.states[0]["time_ns"]), chain, body))
 
 
 def _keep_upgrade(writer: JournalWriter, replayer: Replayer, place: DeskPlace, disk: Disk) -> None:

@@ -15,22 +15,23 @@ assert _RECORD.size == EVENT.itemsize
 
 
 class Reports:
-    """Collects event records, all at the desk's time that `at` was given, until `take` hands them over."""
+    """Collects event records, until `take` hands them over at the desk's time that `at` was given."""
 
     def __init__(self) -> None:
-        self._parts: list[bytes] = []
+        self._parts: list[tuple[int, ...]] = []
         self._now = 0
 
     def __len__(self) -> int:
         return len(self._parts)
 
     def at(self, now_ns: int) -> None:
-        """Sets the receive time of what follows."""
+        """Sets the receive time of what is taken next."""
         self._now = now_ns
 
     def take(self) -> bytes:
         """Returns the records, one behind the other, and begins anew."""
-        raw = b"".join(self._parts)
+        now = self._now
+        raw = b"".join([_RECORD.pack(now, *words) for words in self._parts])
         self._parts.clear()
         return raw
 
@@ -114,8 +115,4 @@ class Reports:
         fifth: int = 0,
         venue_time_ns: int = 0,
     ) -> None:
-        self._parts.append(
-            _RECORD.pack(
-                self._now, venue_time_ns, kind, flags, instrument, strategy, 0, first, second, third, fourth, fifth
-            )
-        )
+        self._parts.append((venue_time_ns, kind, flags, instrument, strategy, 0, first, second, third, fourth, fifth))

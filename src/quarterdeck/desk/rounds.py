@@ -171,7 +171,7 @@ class Rounds:
         if answer.request_id != self._expected:
             return
         if answer.more:
-            self._since_ns = answer.until_ns
+            self._since_ns = answer.until_ns + 1  # a part holds all of its last moment
             self._ask()
             return
         self.fills_known_ns = self._listing_ns

@@ -55,10 +55,10 @@ _CONNECTION: Final = {
     "application_name": "quarterdeck standby",
 }
 _SHIP: Final = """
-WITH leading AS (
+WITH leader AS (
     SELECT desk FROM quarterdeck_leases WHERE desk = %(desk)s AND epoch = %(epoch)s AND holder = %(holder)s FOR SHARE
 ), moved AS (
-    INSERT INTO quarterdeck_heads AS heads SELECT desk, %(next)s FROM leading
+    INSERT INTO quarterdeck_heads AS heads SELECT desk, %(next)s FROM leader
     ON CONFLICT (desk) DO UPDATE SET next_sequence = %(next)s WHERE heads.next_sequence = %(first)s
     RETURNING desk
 )
@@ -102,11 +102,15 @@ class _Line:
         line = psycopg.connect(
             self._url, autocommit=True, options=f"-c statement_timeout={_TIMEOUT_MS}", **cast(Any, _CONNECTION)
         )
-        if not self._checked:
-            _make_tables(line)
-            self._checked = True
-        if self._first:
-            line.execute(cast(Any, self._first))
+        try:
+            if not self._checked:
+                _make_tables(line)
+                self._checked = True
+            if self._first:
+                line.execute(cast(Any, self._first))
+        except BaseException:
+            line.close()
+            raise
         return line
 
 

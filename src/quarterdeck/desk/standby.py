@@ -12,7 +12,6 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final, cast
 
 import msgspec
@@ -32,9 +31,8 @@ from quarterdeck.desk.wire import Command, Verb
 from quarterdeck.errors import DeskError, StoreUnreachable
 from quarterdeck.journal import OS_DISK, rfc3339
 
-__all__ = ["SOCKET", "Standby", "run_standby", "standby_socket"]
+__all__ = ["Standby", "run_standby"]
 
-SOCKET: Final = "standby.sock"
 _SECOND_NS: Final = 1_000_000_000
 _LOOK_S: Final = 0.05  # between two looks at the journal
 _LEASE_NS: Final = _SECOND_NS // 10  # between two looks at the lease
@@ -43,18 +41,13 @@ _SYNC_NS: Final = _SECOND_NS
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
-def standby_socket(place: DeskPlace) -> Path:
-    """Where a standby answers: beside the leader's socket, which may be in the same folder."""
-    return place.data / SOCKET
-
-
 class Standby:
     """Follows, says how far it is, and takes the lease when it may. `turn` does what is due, in one thread."""
 
     def __init__(self, config: DeskConfig, place: DeskPlace, *, say: Callable[[str], None]) -> None:
         if config.standby.store == "none":
             raise DeskError(
-                f'{config.file}: a standby needs [standby] store = "file" (one host) or "postgresql", for the leader too'
+                f'{config.file}: a standby needs [standby] store = "file" or "postgresql", and its leader the same'
             )
         self.config, self.place, self.say = config, place, say
         self.meeting = meeting_of(config, place)
@@ -117,7 +110,7 @@ class Standby:
             time.sleep(_LOOK_S)
 
     def succeed(self) -> tuple[Leadership, Warm | None]:
-        """After `turn` said True: waits until nothing of the old leader can happen any more; returns what to go on with.
+        """After `turn` said True: waits until nothing of the old leader can happen; returns what to go on with.
 
         LeaseLost, DeskError: another was quicker, or the journal did not come to its end.
         """
@@ -272,7 +265,7 @@ async def _run(standby: Standby, seconds: float | None) -> bool:
 
     for number in _SIGNALS:
         loop.add_signal_handler(number, stop)
-    server = ControlServer(standby_socket(standby.place), standby.obey)
+    server = ControlServer(standby.place.standby_socket, standby.obey)
     await server.open()
     ends = None if seconds is None else time.monotonic() + seconds
     try:

@@ -9,6 +9,7 @@
 A reader sees the journal as it was when it was made. One that is being written is followed by `journal.tail`.
 """
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -30,7 +31,7 @@ from quarterdeck.journal.blocks import (
 )
 from quarterdeck.journal.disk import OS_DISK, Disk
 from quarterdeck.journal.payload import payload_of
-from quarterdeck.journal.segment import Segment, find_journal, load_segment
+from quarterdeck.journal.segment import SUFFIX, Segment, find_journal, load_segment
 
 __all__ = ["JournalReader", "runs"]
 
@@ -43,11 +44,16 @@ class JournalReader:
     Opening checks the headers, that each segment follows the one before, and each record of the unsealed tail; `torn`
     tells of a tail that is not good to the end. Sealed blocks are checked while they are read. JournalCorrupt,
     JournalError.
+
+    `since`: what stands before that record is not wanted. Of the earlier segments only the last is opened, whose end
+    the next one has to follow: a recovery from a snapshot costs its tail, however long the journal is.
     """
 
-    def __init__(self, path: Path, *, disk: Disk = OS_DISK) -> None:
+    def __init__(self, path: Path, *, disk: Disk = OS_DISK, since: int = 0) -> None:
         self.path = path
         paths = find_journal(disk, path)
+        if path.suffix != SUFFIX:
+            paths = paths[max(0, bisect_right([int(place.stem) for place in paths], since) - 2) :]
         segments: list[Segment] = []
         for place in paths:
             segment = load_segment(disk, place, shared=place != paths[-1])

@@ -31,6 +31,7 @@ from quarterdeck.journal.chain import Seal, sealed_bytes
 from quarterdeck.journal.checks import KIND_OFFSET, RECORD_BYTES, failing_records
 from quarterdeck.journal.disk import OS_DISK, Disk
 from quarterdeck.journal.mark import read_mark
+from quarterdeck.journal.schema import check_not_newer
 from quarterdeck.journal.segment import HEADER_BYTES, Header, load_segment, read_header, segment_paths
 from quarterdeck.kernel.records import EVENT
 from quarterdeck.kernel.vocabulary import EventKind
@@ -51,6 +52,7 @@ class JournalTail:
         self.sequence = 0 if from_sequence is None else from_sequence
         self._disk = disk
         self._from = from_sequence
+        self.header: Header | None = None  # of the segment that the next records come from
         self._path: Path | None = None  # of the segment that is being read
         self._first = 0  # its first sequence
         self._last = b""  # the record handed out last, when it stands in this segment
@@ -112,6 +114,7 @@ class JournalTail:
         header = read_header(path, raw)
         self._check_follows(path, header)
         self._path, self._first, self._last = path, header.first_sequence, b""
+        self.header = header
         self._chain = header.previous_chain
         self._hash = hashlib.sha256(hashlib.sha256(raw[:HEADER_BYTES]).digest())
         self._block_records = 0
@@ -121,6 +124,7 @@ class JournalTail:
         if header.name != path.name:
             problem = f"the header says that the segment begins at {header.first_sequence}"
             raise JournalCorrupt(path.name, int(path.stem), problem)
+        check_not_newer(path.name, header.state_schema)
         if self._path is not None and header.previous_chain != self._chain:
             problem = f"its header does not carry the hash that {self._path.name} ends with"
             raise JournalCorrupt(path.name, header.first_sequence, problem)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from quarterdeck.config import DeskConfig
-from quarterdeck.journal import rfc3339
+from quarterdeck.journal import OS_DISK, rfc3339
+from quarterdeck.journal.segment import find_journal
 from quarterdeck.ledger.agreement import Balances, Positions, balances, positions
 from quarterdeck.ledger.columns import figure
 from quarterdeck.ledger.database import Database, database_url
@@ -112,12 +113,16 @@ class LedgerReport:
 
 
 class DeskLedger:
-    """The ledger of a desk whose data stands below `root` (by default the desk's own folder)."""
+    """The ledger of a desk whose data stands below `root` (by default the desk's own folder).
+
+    JournalError when there is no journal, LedgerError when the database cannot be used.
+    """
 
     def __init__(self, config: DeskConfig, root: Path | None = None, url: str | None = None) -> None:
         self.config = config
         self.labels = labels_of(config)
         self.root = root or config.folder
+        find_journal(OS_DISK, self.root)  # or a mistyped folder would be made
         self.database = Database(url or database_url(self.root / "data"))
 
     def bring_up(self, *, rebuild: bool = False, progress: Progress | None = None) -> Projection:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -114,7 +115,7 @@ class Database:
     def _errors(self) -> Generator[None]:
         try:
             yield
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, psycopg.Error) as error:  # COPY is the driver's own
             cause = str(getattr(error, "orig", None) or error).splitlines()[0]
             raise LedgerError(f"the ledger's database {self.name} cannot be used: {cause}") from error
 

@@ -86,16 +86,17 @@ class Reconciliation:
     def lines(self) -> list[str]:
         """Returns the same for people, the verdict first."""
         trades, pnl = self.parts["trade_reconciliation"], self.parts["pnl_reconciliation"]
+        agree, said, booked = (
+            trades[name] for name in ("matched_trades", "total_exchange_trades", "total_ledger_trades")
+        )
         lines = [
-            f"{self.date}: {self.status}: {trades['matched_trades']} trades agree of "
-            f"{trades['total_exchange_trades']} at the exchange and {trades['total_ledger_trades']} in the ledger"
+            f"{self.date}: {self.status}: of {said} trades at the exchange and {booked} in the ledger {agree} agree"
         ]
         for one in trades["unmatched_trades"]:
             trade = one["trade"]
             what = f"{trade['side']} {trade['qty']} {trade['instrument']} at {trade['price']}"
             lines.append(f"trade {one['trade_id']} is {one['source']}: {what}, {trade['time']}")
-        for one in trades["discrepancies"]:
-            lines.append(f"trade {one['trade_id']} of {one['instrument']}: {_differ(one)}")
+        lines += [f"trade {one['trade_id']} of {one['instrument']}: {_differ(one)}" for one in trades["discrepancies"]]
         lines += [_differ(one) for one in pnl["discrepancies"]]
         for name in ("position_reconciliation", "balance_reconciliation"):
             part = self.parts[name]
@@ -125,19 +126,21 @@ def reconcile(
     matching = _Matching(books, statement, terms, tolerances)
     trades = matching.section()
     results = _Results(books, statement, terms, matching)
-    parts = {
+    compared = {
         "trade_reconciliation": trades,
         "pnl_reconciliation": results.section(tolerances),
         "position_reconciliation": _positions(books, statement, terms),
         "balance_reconciliation": _balances(books, statement, terms, tolerances),
+    }
+    parts: dict[str, Any] = {
+        **compared,
         "pnl_decomposition": {name: f"{value:f}" for name, value in books.decomposition.items()},
         "currency": currency,
         "statement_until": rfc3339(statement.until_ns),
         "ledger_until": rfc3339(books.ended_ns),
         "tolerances": tolerances.as_dict(),
     }
-    sections = [parts[name] for name in parts if name.endswith("_reconciliation")]
-    dirty = any(one["reconciliation_status"] == DIRTY for one in sections)
+    dirty = any(one["reconciliation_status"] == DIRTY for one in compared.values())
     return Reconciliation(date=date, timestamp_ns=now_ns, status=DIRTY if dirty else CLEAN, parts=parts)
 
 

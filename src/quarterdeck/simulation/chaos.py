@@ -56,7 +56,7 @@ class Chaos(PythonStrategy):
         dice = self._dice(quote.time_ns)
         if dice.below(100) >= self.spree:
             return
-        for _ in range(1 + (dice.below(4) == 0)):
+        for _ in range(1 + dice.below(3)):
             deed = dice.below(100)
             if deed < 62:
                 self._order(desk, quote, dice)

@@ -6,7 +6,6 @@ file any part of its unsynced writes, sector by sector, and of the directory's c
 
 import errno
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -38,6 +37,7 @@ class _File:
     durable: bytearray = field(default_factory=bytearray)
     changes: list[tuple[int, bytes]] = field(default_factory=list[tuple[int, bytes]])  # (offset, data); < 0: cut
     shared: bool = False  # written through memory
+    flips: dict[int, int] = field(default_factory=dict[int, int])  # position of a changed bit -> the byte as it was
 
     def sync(self) -> None:
         if self.changes:
@@ -50,12 +50,16 @@ class _File:
             content.extend(bytes(offset - len(content)))
         content[offset : offset + len(data)] = data
         self.changes.append((offset, data))
+        if self.flips:
+            end = offset + len(data)
+            self.flips = {place: was for place, was in self.flips.items() if not offset <= place < end}
 
     def cut(self, size: int) -> None:
         del self.content[size:]
         if size > len(self.content):
             self.content.extend(bytes(size - len(self.content)))
         self.changes.append((-1 - size, b""))
+        self.flips = {place: was for place, was in self.flips.items() if place < size}
 
 
 def _redo(content: bytearray, changes: list[tuple[int, bytes]]) -> None:
@@ -71,15 +75,20 @@ def _redo(content: bytearray, changes: list[tuple[int, bytes]]) -> None:
 
 
 class SimulatedDisk:
-    """One host's disk. `watch` is told of every write to a file: (path, offset, bytes)."""
+    """One host's disk.
 
-    def __init__(self, chance: Random, watch: Callable[[Path, int, bytes], None] | None = None) -> None:
+    `in_order`: unsynced writes of a file reach the medium in their order, the last one torn. `forgets`: after a failed
+    sync the system no longer knows what is not on the medium.
+    """
+
+    def __init__(self, chance: Random, *, in_order: bool = True, forgets: bool = False) -> None:
         self.faults = Faults()
+        self._in_order, self._forgets = in_order, forgets
         self.files: dict[Path, _File] = {}
         self.folders: set[Path] = set()
         self.locks: dict[Path, int] = {}  # path -> handle
+        self.namings = 0  # how often a name came, went or changed
         self._chance = chance
-        self._watch = watch
         self._names: dict[Path, _File] = {}  # on the medium
         self._renames: list[tuple[Path, _File | None]] = []  # not on the medium yet, in order
         self._open: dict[int, tuple[_File, Path]] = {}
@@ -114,18 +123,15 @@ class SimulatedDisk:
             wanted = 1 + self._chance.randrange(wanted - 1)
         grown = max(0, offset + wanted - len(file.content))
         taken = wanted - grown + self._take_room(grown)
-        raw = bytes(data[:taken])
-        file.write(raw, offset)
-        if self._watch is not None:
-            self._watch(path, offset, raw)
+        file.write(bytes(data[:taken]), offset)
         return taken
 
     def datasync(self, handle: int) -> None:
         file, path = self._file(handle)
         if self.faults.failed_syncs > 0:
             self.faults.failed_syncs -= 1
-            # The page cache forgets that these pages were dirty: a later sync would succeed and be a lie.
-            self._lose(file)
+            if self._forgets:  # that these pages were dirty: a later sync would succeed and be a lie
+                self._lose(file)
             raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
         file.sync()
 
@@ -170,11 +176,13 @@ class SimulatedDisk:
         file = self._find(source)
         del self.files[source]
         self.files[target] = file
+        self.namings += 1
         self._renames += [(source, None), (target, file)]
 
     def remove(self, path: Path) -> None:
         file = self._find(path)
         del self.files[path]
+        self.namings += 1
         self._renames.append((path, None))
         if self.faults.room is not None:
             self.faults.room += len(file.content)
@@ -217,6 +225,7 @@ class SimulatedDisk:
         for path, file in self._renames[: chance.randrange(len(self._renames) + 1)]:
             _name(self._names, path, file)
         self._renames.clear()
+        self.namings += 1
         self.files = dict(self._names)
         for file in self.files.values():
             if file.shared and chance.randrange(2):  # the system wrote this page by itself
@@ -227,23 +236,42 @@ class SimulatedDisk:
         self._open.clear()
         self.locks.clear()
 
+    def durable_bytes(self, path: Path) -> int:
+        """Returns how many of a file's first bytes are on the medium as they are here."""
+        file = self.files[path]
+        most = min(len(file.content), len(file.durable))
+        if file.content[:most] == file.durable[:most]:
+            return most
+        return next(place for place in range(most) if file.content[place] != file.durable[place])
+
     def flip_bit(self, path: Path, position: int) -> None:
         """Changes one bit, on the medium and in what the operating system holds."""
         file = self._find(path)
+        file.flips.setdefault(position, file.content[position])
         mask = 1 << self._chance.randrange(8)
         for content in (file.content, file.durable):
             if position < len(content):
                 content[position] ^= mask
 
-    def flip_back(self, path: Path, position: int, was: int) -> None:
-        """Puts a byte right, as a restore from a good copy does."""
-        file = self._find(path)
-        for content in (file.content, file.durable):
-            if position < len(content):
-                content[position] = was
+    def repair(self) -> None:
+        """Puts every changed bit right that nobody has written over or cut away: as from a good copy."""
+        for file in self.files.values():
+            for position, was in file.flips.items():
+                for content in (file.content, file.durable):
+                    if position < len(content):
+                        content[position] = was
+            file.flips.clear()
 
     def _lose(self, file: _File) -> None:
-        """Of each unsynced change all, nothing, or some sectors arrive on the medium."""
+        """Of the unsynced changes some arrive on the medium, and of some only some sectors."""
+        if self._in_order:
+            kept = self._chance.randrange(len(file.changes) + 1)
+            _redo(file.durable, file.changes[:kept])
+            for offset, data in file.changes[kept : kept + 1]:
+                if offset >= 0 and data:
+                    _redo(file.durable, [(offset, data[: self._chance.randrange(len(data))])])
+            file.changes.clear()
+            return
         for offset, data in file.changes:
             fate = self._chance.randrange(3)
             if fate == 0:
@@ -268,6 +296,7 @@ class SimulatedDisk:
     def _enter(self, path: Path) -> _File:
         if path.parent not in self.folders:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+        self.namings += 1
         file = self.files[path] = _File(bytearray())
         self._renames.append((path, file))
         return file

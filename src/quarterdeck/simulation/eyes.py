@@ -1,6 +1,6 @@
 """The oracle's look into a running desk: the only place of the simulator that reads the kernel's state."""
 
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from quarterdeck.desk.live import LiveSession
 from quarterdeck.kernel.account import digest
@@ -19,7 +19,7 @@ class SessionEyes:
     def __init__(self, session: LiveSession) -> None:
         self._session = session
         states: Any = session.desk.states
-        instruments, accounts, orders = (cast(Any, states[name][0]) for name in ("instruments", "accounts", "orders"))
+        instruments, accounts, orders = (states[name][0] for name in ("instruments", "accounts", "orders"))
         self._state = states[0]
         self._quantities = instruments["net"]["quantity"][:INSTRUMENTS]
         self._costs = instruments["net"]["cost"][:INSTRUMENTS]

@@ -84,10 +84,8 @@ class Oracle:
         self._unbooked: dict[int, int] = {}
         self._killed_ns = -1
         self._unready_ns = 0
-        holder = exchange.holders[_DESK]
-        self._before = frozenset(trade.trade_id for trade in holder.trades)  # traded before the desk began
-        self._opening = [position.quantity for position in holder.positions]
-        self.books = self._new_books()
+        self.books = JournalBooks(exchange.listings)
+        self.person_may_adopt = False  # the journal has lost what the desk began with
 
     # what crosses
 
@@ -200,10 +198,15 @@ class Oracle:
 
     def _held(self, strategy: int, instrument: int) -> int:
         """The strategy's own position at the exchange, from its orders' trades."""
-        held = self._opening[instrument] if strategy == 0 else 0
+        held = self.books.adopted[strategy, instrument]
         for trade in self._exchange.holders[_DESK].trades:
             sent = self._sent.get(trade.client_id)
-            if sent is not None and sent.strategy == strategy and sent.instrument == instrument:
+            if (
+                trade.time_ns > self.books.opened_ns
+                and sent is not None
+                and sent.strategy == strategy
+                and sent.instrument == instrument
+            ):
                 held += trade.side * trade.quantity
         return held
 
@@ -234,6 +237,8 @@ class Oracle:
             raise Violation(f"{name} went on at record {records}, the journal holds {self.books.records}")
         if self._expected is not None and self._expected[0] == records and self._expected[1] != digest:
             raise Violation(f"{name} replayed {records} records to another state than they had made")
+        if before.opened_ns and not self.books.opened_ns:
+            self.person_may_adopt = True
         for said, left in (before.asked & self.books.asked).items():
             self.books.asked[said] = left
         self._check_odd()
@@ -286,7 +291,7 @@ class Oracle:
             self._check_odd()
 
     def _new_books(self) -> JournalBooks:
-        return JournalBooks(self._exchange.listings, self._before)
+        return JournalBooks(self._exchange.listings)
 
     def _keep(self, books: JournalBooks) -> None:
         self._kept, self._kept_digest = books.records, books.digest.digest()
@@ -335,15 +340,18 @@ class Oracle:
         """Every trade is booked within a bound, and is what the exchange says it is."""
         trades = self._exchange.holders[_DESK].trades
         for trade in trades[self._known :]:
-            if trade.trade_id not in self._before:
-                self._unbooked[trade.trade_id] = self._healthy_ns
+            self._unbooked[trade.trade_id] = self._healthy_ns
         self._known = len(trades)
         booked = self.books.trades
         for trade_id, since in list(self._unbooked.items()):
             if trade_id in booked:
                 del self._unbooked[trade_id]
                 self._check_trade(trade_id, booked[trade_id])
-            elif self._healthy_ns - since > self.bounds.unbooked_ns:
+            elif self._healthy_ns - since <= self.bounds.unbooked_ns:
+                continue
+            elif self._trade(trade_id).time_ns <= self.books.opened_ns:
+                del self._unbooked[trade_id]  # it was taken over with the account
+            else:
                 raise Violation(f"trade {trade_id} was not booked in time: {self._trade(trade_id)}")
 
     def _trade(self, trade_id: int) -> Trade:
@@ -426,8 +434,8 @@ class Oracle:
         works = {int(o.client_id[16:], 16): o.remaining for o in holder.open_orders.values()}
         if eyes.open_orders() != works:
             wrong.append(f"open orders {eyes.open_orders()}, at the exchange {works}")
-        missing = [trade.trade_id for trade in holder.trades if trade.trade_id not in self.books.trades]
-        missing = [trade_id for trade_id in missing if trade_id not in self._before]
+        counted = [trade for trade in holder.trades if trade.time_ns > self.books.opened_ns]
+        missing = [trade.trade_id for trade in counted if trade.trade_id not in self.books.trades]
         if missing:
             wrong.append(f"trades {missing} are not in the journal")
         made_up = sorted(set(self.books.trades) - {trade.trade_id for trade in holder.trades})

@@ -21,9 +21,19 @@ _WORDS: Final = struct.Struct("<qqBBhhHqqqqq")
 _SELL: Final = 1
 _QUOTE, _ORDER_REQUEST, _FILL, _POSITION_ADOPTED, _TRANSFER = 1, 20, 32, 53, 54
 _PAUSE, _RESUME, _KILL, _FLATTEN, _LOCK, _UNLOCK = 70, 71, 72, 73, 74, 75
+_RECONCILED: Final = 62
 _SESSION_START: Final = 91
 _READ: Final = frozenset(
-    (_QUOTE, _ORDER_REQUEST, _FILL, _POSITION_ADOPTED, _TRANSFER, *range(_PAUSE, _UNLOCK + 1), _SESSION_START)
+    (
+        _QUOTE,
+        _ORDER_REQUEST,
+        _FILL,
+        _POSITION_ADOPTED,
+        _TRANSFER,
+        _RECONCILED,
+        *range(_PAUSE, _UNLOCK + 1),
+        _SESSION_START,
+    )
 )
 
 
@@ -42,17 +52,18 @@ class Said(NamedTuple):
 class JournalBooks:
     """What a journal's records come to, by the oracle's own arithmetic.
 
-    `trades` are the fills by their trade id: (instrument, side, price, quantity, fee); those of `before` were traded
-    before the desk began. `flows` is each purse's cash, had every instrument been paid for whole.
+    `trades` are the fills by their trade id: (instrument, side, price, quantity, fee). What was traded up to
+    `opened_ns`, the exchange's time, was taken over with the account. `flows` is each purse's cash, had every instrument
+    been paid for whole.
     """
 
     listings: Sequence[Listing]
-    before: frozenset[int]
     records: int = 0
     digest: Any = field(default_factory=hashlib.sha256)  # of all records' bytes so far
     trades: dict[int, tuple[int, int, int, int, int]] = field(default_factory=dict[int, tuple[int, int, int, int, int]])
     asked: Counter[Said] = field(default_factory=Counter[Said])
-    adoptions: int = 0
+    adopted: Counter[tuple[int, int]] = field(default_factory=Counter[tuple[int, int]])  # (strategy, instrument)
+    opened_ns: int = 0
     quantities: list[int] = field(init=False)
     flows: list[int] = field(init=False)
     quotes: dict[int, int] = field(default_factory=dict[int, int])  # bid + ask
@@ -85,11 +96,13 @@ class JournalBooks:
         elif kind == _ORDER_REQUEST:
             self.asked[Said(strategy, instrument, side, first, fourth, venue_ns & 0xFF)] += 1
         elif kind == _FILL:
-            self._fill(fourth, (instrument, side, first, second, fifth))
+            self._fill(fourth, venue_ns, (instrument, side, first, second, fifth))
+        elif kind == _RECONCILED:
+            self.opened_ns = self.opened_ns or second
         elif kind == _TRANSFER:
             self.flows[second] += first
         elif kind == _POSITION_ADOPTED:
-            self.adoptions += 1
+            self.adopted[strategy, instrument] += second
             self._hold(instrument, second, first if self.listings[instrument].margined else 0, 0)
         elif kind == _SESSION_START:
             if self.epochs and first <= self.epochs[-1]:
@@ -98,11 +111,11 @@ class JournalBooks:
         else:
             self._command(kind, strategy, instrument)
 
-    def _fill(self, trade_id: int, trade: tuple[int, int, int, int, int]) -> None:
+    def _fill(self, trade_id: int, venue_ns: int, trade: tuple[int, int, int, int, int]) -> None:
         known = self.trades.get(trade_id)
         if known is None:
             self.trades[trade_id] = trade
-            if trade_id not in self.before:
+            if venue_ns > self.opened_ns:
                 instrument, side, price, lots, fee = trade
                 self._hold(instrument, side * lots, price, fee)
         elif known != trade:

@@ -24,7 +24,7 @@ __all__ = ["LEASE", "Process", "Stage", "Surroundings"]
 
 LEASE: Final = LeaseTerms(ttl_ns=2_000_000_000, margin_ns=500_000_000, longest_ns=1_500_000_000)
 _MS: Final = 1_000_000
-_LOOK_MS: Final = 300  # between two looks at the lease
+_LOOK_MS: Final = 700  # between two looks at the lease
 
 
 class Stage(Enum):
@@ -81,6 +81,7 @@ class Process:
         self._backlog: list[tuple[str, Callable[[], None]]] = []
         self._wake_ns = 0
         self._at_work = False
+        self._renewed_ns = clock.monotonic()
 
     # time
 
@@ -198,6 +199,7 @@ class Process:
 
     def _renew(self) -> None:
         if self.keeper.renew_due():
+            self._renewed_ns = self.clock.monotonic()
             try:
                 self.keeper.renew()
             except StoreUnreachable:
@@ -234,7 +236,7 @@ class Process:
             self.release()
             self._end("closed")
             return
-        renew_ns = max(0, LEASE.renew_ns // 4)
+        renew_ns = self._renewed_ns + LEASE.renew_ns - self.clock.monotonic()
         self._plan(min(session.next_due_ns() - session.clock.now(), renew_ns))
 
     def release(self) -> None:

@@ -26,7 +26,7 @@ class SimulatedVenue:
         self._disk = disk
         self._watch = watch
         self._deliver: Deliver | None = None
-        self._heard_up = False
+        self.heard_up = False
 
     def open(self, deliver: Deliver) -> None:
         self._deliver = deliver
@@ -34,7 +34,7 @@ class SimulatedVenue:
 
     def send(self, request: Request) -> None:
         self._disk.step()
-        if not self._heard_up:
+        if not self.heard_up:
             self._answer(messages.Unsent(request_id=request.request_id, text="not connected"))
             return
         raw = self.codec.encode(request)
@@ -47,7 +47,7 @@ class SimulatedVenue:
 
     def notice(self, up: bool) -> None:
         """The line is up or down, as far as the process can know."""
-        self._heard_up = up
+        self.heard_up = up
         self._answer(messages.Line(up=up))
 
     def arrive(self, raw: bytes) -> None:

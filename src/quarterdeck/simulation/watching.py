@@ -21,7 +21,8 @@ class DeskFigures(NamedTuple):
 class Eyes(Protocol):
     """A look into a running desk."""
 
-    ready: bool
+    @property
+    def ready(self) -> bool: ...
 
     def figures(self) -> DeskFigures: ...
 

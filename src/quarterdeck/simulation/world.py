@@ -1,15 +1,18 @@
 """The whole of one simulated run: time, two hosts, the exchange and everybody else who trades there."""
 
+from pathlib import Path
 from random import Random
 from typing import Final
 
 from quarterdeck.desk.live import LiveSession
+from quarterdeck.desk.place import DeskPlace
 from quarterdeck.desk.recovery import Recovered
 from quarterdeck.desk.wire import Command
+from quarterdeck.journal.segment import SUFFIX
 from quarterdeck.kernel.account import digest
 from quarterdeck.simulation.chaos import chaos
 from quarterdeck.simulation.clock import START_NS, HostClock, Timeline
-from quarterdeck.simulation.desk import CASH, INSTRUMENTS, LISTINGS, PRICES
+from quarterdeck.simulation.desk import CASH, FOLDER, INSTRUMENTS, LISTINGS, PRICES
 from quarterdeck.simulation.disk import ProcessDisk, SimulatedDisk
 from quarterdeck.simulation.eyes import SessionEyes
 from quarterdeck.simulation.leases import HostLeaseStore, Register
@@ -22,10 +25,11 @@ from quarterdeck.twins.exchange_records import Force, Kind, Quote, Side
 from quarterdeck.twins.practice_wire import EVERYBODY, PracticeWire
 from quarterdeck.venues.protocol import Capabilities
 
-__all__ = ["DESK", "STRANGER", "Host", "World"]
+__all__ = ["DESK", "JOURNAL", "STRANGER", "Host", "World"]
 
 DESK: Final = 0
 STRANGER: Final = 1
+JOURNAL: Final = DeskPlace(FOLDER).journal
 _MS: Final = 1_000_000
 _RESTART_MS: Final = 700
 
@@ -61,18 +65,20 @@ class World:
         self.wire = PracticeWire(self.exchange, fills_most=self.chance.choice((3, 20, 500)))
         self.lines: list[Line] = []
         self.register = Register()
+        self.disk = SimulatedDisk(self.chance)
         self.hosts = self._make_hosts()
+        self._namings = -1
+        self._segments: list[Path] = []
         self.mids: list[int] = list(PRICES)
         self.quiet = False  # no more faults, and a calm market
         self.failure: str | None = None
-        self._quote_ms = self.chance.choice((120, 250, 500))
+        self._quote_ms = self.chance.choice((200, 400, 800))
         self._strangers = 0
-        self._sources = chaos(seed, self.chance.choice((40, 60, 90)))
+        self._sources = chaos(seed, self.chance.choice((60, 80, 95)))
 
     def _make_hosts(self) -> list[Host]:
         hosts: list[Host] = []
         chance = self.chance
-        disk = SimulatedDisk(chance)
         for name in ("A", "B"):
             clock = HostClock(
                 self.timeline,
@@ -80,7 +86,7 @@ class World:
                 offset_ns=chance.randrange(-500, 500) * _MS,
                 drift_ppb=chance.randrange(-100_000, 100_000),
             )
-            hosts.append(Host(name, clock, disk, HostLeaseStore(self.register, chance)))
+            hosts.append(Host(name, clock, self.disk, HostLeaseStore(self.register, chance)))
         return hosts
 
     # what processes ask of the world
@@ -112,11 +118,32 @@ class World:
         for host in self.hosts:
             if host.process is process:
                 host.process = None
+                if why == "JournalCorrupt":
+                    self.timeline.after(_RESTART_MS // 2 * _MS, "people restore a good copy", host.disk.repair)
                 if host.powered:
                     self.timeline.after(_RESTART_MS * _MS, f"{host.name}: restart", lambda host=host: self.boot(host))
 
     def note(self, text: str) -> None:
         self.trace.append(f"{(self.timeline.now_ns - START_NS) / 1e9:10.4f}   {text}")
+
+    def segments(self) -> list[tuple[str, bytearray]]:
+        """The journal's files in order: name, and bytes as they are now."""
+        disk = self.disk
+        if disk.namings != self._namings:
+            self._namings = disk.namings
+            found = sorted(path for path in disk.files if path.suffix == SUFFIX and path.parent == JOURNAL)
+            self._segments = found
+        return [(path.name, disk.files[path].content) for path in self._segments]
+
+    def healthy(self) -> bool:
+        """Whether a desk that leads could do its work just now."""
+        leaders = self.leaders
+        weather, wire = self.weather, self.wire
+        if len(leaders) != 1 or weather.lost or weather.late or wire.outage or self.exchange.halted:
+            return False
+        process = leaders[0]
+        kind = self.exchange.requests_per_second == 0 and self.disk.faults.room is None
+        return kind and process.venue.heard_up and process.venue.line.up and not process.paused
 
     # the beginning
 
@@ -135,7 +162,7 @@ class World:
         host.processes += 1
         disk = ProcessDisk(host.disk)
         name = f"{host.name}{host.processes}"
-        venue = SimulatedVenue(disk, self.capabilities, lambda raw: self._sent(process, raw))
+        venue = SimulatedVenue(disk, self.capabilities, lambda raw: self.watcher.sent(name, raw))
         process = Process(self, name, host.clock, disk, host.store, venue, [self._sources, self._sources])
         line = Line(
             self.timeline,
@@ -158,9 +185,6 @@ class World:
     @property
     def exchange_now(self) -> int:
         return self.timeline.now_ns + self.exchange_ahead_ns
-
-    def _sent(self, process: Process, raw: bytes) -> None:
-        self.watcher.sent(process.name, raw)
 
     def _at_exchange(self, process: Process, line: Line, raw: bytes) -> None:
         lines = self.wire.handle(self.exchange_now, DESK, raw)
@@ -191,7 +215,8 @@ class World:
         self._tell(self.wire.quote(self.exchange_now, [(instrument, quote)]))
         if chance.randrange(6) == 0 and not self.quiet:
             self._stranger_trades(instrument)
-        delay = chance.randrange(self._quote_ms // 2, self._quote_ms * 3 // 2)
+        heard = any(line.up for line in self.lines)  # nobody listens: no need to be quick
+        delay = chance.randrange(self._quote_ms // 2, self._quote_ms * 3 // 2) * (1 if heard else 4)
         self.timeline.after(delay * _MS, "market", lambda: self._move_market(instrument))
 
     def _stranger_trades(self, instrument: int) -> None:

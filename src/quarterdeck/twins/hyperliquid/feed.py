@@ -6,7 +6,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from quarterdeck.kernel.vocabulary import EventKind
-from quarterdeck.market.events import Events, merge_events, take_events
+from quarterdeck.market.events import Events, join_events, merge_events, take_events
 from quarterdeck.market.orderflow import OrderFlow
 from quarterdeck.twins.hyperliquid.listings import Listing
 
@@ -55,7 +55,7 @@ class GeneratedFeed:
         for place, waiting in enumerate(self._waiting):
             events = waiting
             while int(events["time_ns"][-1]) <= until_ns:
-                events = np.concatenate((events, self._more(place)))
+                events = join_events([events, self._more(place)])
             cut = int(np.searchsorted(events["time_ns"], until_ns, "right"))
             parts.append(take_events(events, np.arange(cut)))
             self._waiting[place] = take_events(events, np.arange(cut, len(events)))

@@ -91,6 +91,10 @@ class TwinServer:
         self.port = int(self._runner.addresses[0][1])
         self._tasks.append(asyncio.create_task(self._run_market()))
 
+    async def serve(self) -> None:
+        """Waits until the market ends, which it does by an error alone; that error is raised."""
+        await asyncio.gather(*self._tasks)
+
     async def stop(self) -> None:
         """Ends everything."""
         for task in self._tasks:
@@ -122,13 +126,14 @@ class TwinServer:
                 for order in account.open_orders():
                     self.exchange.cancel(account, order, "scheduledCancel")
 
-    def _publish(self) -> None:
+    def publish(self) -> None:
+        """Tells the listeners what happened since the last time."""
         self._hub.publish(self.exchange.take_news(), _wall_ms())
 
     async def _run_market(self) -> None:
         while True:
             self._catch_up()
-            self._publish()
+            self.publish()
             ahead_ns = min(feed.next_ns() for feed in self._feeds) - self.market_ns()
             wait_s = ahead_ns / 1e9 / self._options.speed
             await asyncio.sleep(min(max(wait_s, _TICK_MIN_S), _TICK_MAX_S))
@@ -147,7 +152,7 @@ class TwinServer:
         except (KeyError, TypeError, ValueError, AttributeError):
             return _unreadable()
         finally:
-            self._publish()
+            self.publish()
         self._weights.add(request.remote or "", str(body["type"]), answer, _wall_ms())
         return await self._say(answer)
 
@@ -174,7 +179,7 @@ class TwinServer:
         try:
             return self._actions.act(body, _wall_ms(), reject)
         finally:
-            self._publish()
+            self.publish()
 
     def _admit(self, request: web.Request, path: str, body: dict[str, Any]) -> bool:
         return self._weights.admit(request.remote or "", weight_of(path, body), _wall_ms())
@@ -240,7 +245,7 @@ class TwinServer:
             async for message in socket:
                 if message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
                     self._catch_up()
-                    self._publish()
+                    self.publish()
                     self._hub.hear(session, message.data, self._post)
         finally:
             self._hub.sessions.discard(session)

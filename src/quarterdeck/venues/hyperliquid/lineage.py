@@ -70,11 +70,32 @@ class Lineage:
             row.traded += fill.quantity
             row.filled = max(row.filled, row.traded)
 
-    def saw_filled(self, order_id: int, lots: int) -> None:
-        """Notes that an answer told of so much filled in all."""
+    def placed(self, order_id: int, venue_order_id: int, filled: int) -> None:
+        """Notes the answer to a new order: its id there (0: not told), and what was filled of it (-1: not told)."""
         with self._lock:
             row = self._row(order_id)
-            row.filled = max(row.filled, lots)
+            row.venue_order_id = max(row.venue_order_id, venue_order_id)
+            row.filled = max(row.filled, filled)
+
+    def whole(self, report: OrderReport) -> OrderReport:
+        """Returns the report of an order that was asked about, its forerunners' fills added."""
+        if not report.order_id:
+            return report
+        with self._lock:
+            row = self._row(report.order_id)
+            return report if report.venue_order_id < row.venue_order_id else self._adopt(row, report)
+
+    @staticmethod
+    def _adopt(row: _Row, report: OrderReport) -> OrderReport:
+        """Takes a report of the present or a newer id into the row."""
+        if report.venue_order_id > row.venue_order_id:
+            row.carried = row.filled if row.venue_order_id else 0
+            row.venue_order_id = report.venue_order_id
+        if row.carried:
+            filled = report.filled if report.filled < 0 else report.filled + row.carried
+            report = msgspec.structs.replace(report, quantity=report.quantity + row.carried, filled=filled)
+        row.filled = max(row.filled, report.filled)
+        return report
 
     def saw_order(self, report: OrderReport) -> OrderReport | None:
         """Returns the report as one of the whole order; None for one that is to be passed over or held back."""
@@ -84,13 +105,7 @@ class Lineage:
             row = self._row(report.order_id)
             if report.venue_order_id < row.venue_order_id:
                 return None
-            if report.venue_order_id > row.venue_order_id:
-                row.carried = row.filled if row.venue_order_id else 0
-                row.venue_order_id = report.venue_order_id
-            if row.carried:
-                filled = report.filled if report.filled < 0 else report.filled + row.carried
-                report = msgspec.structs.replace(report, quantity=report.quantity + row.carried, filled=filled)
-            row.filled = max(row.filled, report.filled)
+            report = self._adopt(row, report)
             if row.amending and report.status is OrderStatus.CANCELED:
                 row.held = report
                 return None

@@ -76,7 +76,7 @@ class StreamReader:
     def __init__(
         self, universe: Universe, reader: Reader, lineage: Lineage, bad: Callable[[str, bytes, str], None]
     ) -> None:
-        self._universe, self._reader, self._lineage, self._bad = universe, reader, lineage, bad
+        self.universe, self._reader, self._lineage, self._bad = universe, reader, lineage, bad
         self._decoder = msgspec.json.Decoder(StreamMessage)
         self._rates: dict[int, int] = {}
         self._paid_ns: dict[int, int] = {}
@@ -126,7 +126,7 @@ class StreamReader:
     def _trades(self, trades: list[WireTrade]) -> tuple[Message, ...]:
         out = bytearray()
         for trade in trades:
-            listed = self._universe.by_coin.get(trade.coin)
+            listed = self.universe.by_coin.get(trade.coin)
             if listed is None:
                 continue
             lots, time_ns = listed.lots(trade.sz), nanoseconds(trade.time)
@@ -140,7 +140,7 @@ class StreamReader:
         return _market(out)
 
     def _bbo(self, data: BboData) -> tuple[Message, ...]:
-        listed = self._universe.by_coin.get(data.coin)
+        listed = self.universe.by_coin.get(data.coin)
         if listed is None:
             return ()
         bid, ask = data.bbo
@@ -160,7 +160,7 @@ class StreamReader:
         )
 
     def _book(self, data: BookData) -> tuple[Message, ...]:
-        listed = self._universe.by_coin.get(data.coin)
+        listed = self.universe.by_coin.get(data.coin)
         if listed is None:
             return ()
         bids, asks = data.levels
@@ -182,7 +182,7 @@ class StreamReader:
         return _market(out)
 
     def _context(self, data: ContextData) -> tuple[Message, ...]:
-        listed = self._universe.by_coin.get(data.coin)
+        listed = self.universe.by_coin.get(data.coin)
         if listed is None:
             return ()
         mark = listed.near_ticks(data.ctx.mark_px)
@@ -218,7 +218,7 @@ class StreamReader:
         """Payments once each. What the first snapshot lists was paid before this session and is in the balance."""
         out = bytearray()
         for row in sorted(data.fundings, key=lambda one: one.time):
-            listed, time_ns = self._universe.by_coin.get(row.coin), nanoseconds(row.time)
+            listed, time_ns = self.universe.by_coin.get(row.coin), nanoseconds(row.time)
             if listed is None or time_ns <= self._paid_ns.get(listed.index, _NOBODY):
                 continue
             self._paid_ns[listed.index] = time_ns
