@@ -83,6 +83,9 @@ class Process:
     def alive(self) -> bool:
         return self._process.poll() is None
 
+    def signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
     def kill(self) -> None:
         self._process.send_signal(signal.SIGKILL)
         self._end()

@@ -40,8 +40,10 @@ def new_session(config: DeskConfig, place: DeskPlace, leadership: Leadership | N
 
 
 @contextmanager
-def leading(config: DeskConfig, place: DeskPlace, said: list[str], **options: Any) -> Iterator[PaperSession]:
-    """An open session that leads; its lease is given back, as after a stop, when it is done."""
+def leading(
+    config: DeskConfig, place: DeskPlace, said: list[str], *, dies: bool = False, **options: Any
+) -> Iterator[PaperSession]:
+    """An open session that leads. At the end it is stopped and gives its lease back; or it `dies` without a word."""
     session = new_session(config, place, None, **options)
     leadership = begin_to_lead(config, place, said.append)
     session = new_session(config, place, leadership, **options)
@@ -49,9 +51,14 @@ def leading(config: DeskConfig, place: DeskPlace, said: list[str], **options: An
     session.desk.gate = leadership.settle
     try:
         yield session
-        session.close()
+        if not dies:
+            session.close()
     except BaseException:
         session.abandon()
         leadership.end(None)
         raise
-    leadership.end(session.recovered.writer.flushed_sequence, settled=True, stopped=True)
+    if dies:
+        session.abandon()
+        leadership.end(None)
+    else:
+        leadership.end(session.recovered.writer.flushed_sequence, settled=True, stopped=True)

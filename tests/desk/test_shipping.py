@@ -1,4 +1,4 @@
-"""What is tested: `quarterdeck.desk.shipping` and `quarterdeck.desk.copying`: a journal, byte for byte, in two places."""
+"""What is tested: `quarterdeck.desk.shipping`, `quarterdeck.desk.copying`: one journal, byte for byte, twice."""
 
 from collections.abc import Callable, Generator
 from dataclasses import replace
@@ -202,7 +202,8 @@ def ahead(pair: Pair) -> None:
     """The copy's host led once, and wrote what never left it."""
     both(pair)
     with JournalWriter(pair.there, "desk", SMALL) as writer:
-        writer.append(quotes(40, 900))
+        for number in range(40):
+            writer.append(quotes(1, 900 + number))
 
 
 def parted(pair: Pair) -> None:

@@ -1,5 +1,6 @@
 """A process or a machine dies: what was acknowledged is there again, what was torn is put aside and cut."""
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quarterdeck.errors import JournalCorrupt
+from quarterdeck.errors import JournalCorrupt, JournalError
 from quarterdeck.journal import JournalReader, JournalWriter, attach, note, verify
 from quarterdeck.journal.recovery import UNFINISHED
 from tests.journal.builders import DESK, ROOT, SMALL, MemoryDisk, bids, quotes
@@ -202,6 +203,26 @@ def test_a_hole_behind_a_changed_record_is_not_cut() -> None:
     disk.files[path][HEADER + 3 * 64] ^= 1
     with pytest.raises(JournalCorrupt):
         opened(disk)
+
+
+def test_what_a_failed_sync_lost_is_written_again_by_the_next_process() -> None:
+    """The pages read well from the cache and are on no medium: a sync without writing them would be a lie."""
+    disk = MemoryDisk()
+    writer = opened(disk)
+    writer.append(quotes(5))
+    writer.flush()
+    disk.sync_error = OSError(errno.EIO, "Input/output error")
+    with pytest.raises(JournalError):
+        writer.sync()
+    disk.kill_process()
+    disk.sync_error = None
+    writer = opened(disk)
+    assert writer.next_sequence == 5
+    writer.sync()
+    path = disk.segments()[0]
+    disk.lose_power(path, 0)
+    disk.files[path][:] = disk.synced[path]
+    assert bids(JournalReader(ROOT, disk=disk)) == list(range(5))
 
 
 def test_a_segment_that_does_not_follow_is_refused() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import hypothesis.strategies as st
 import numpy as np
@@ -43,12 +43,21 @@ _RATES = (1_000_000_000, 1_000_000_000, 2_000_000_000)
 MAKING = Flag.MAKER
 TRADED = 4
 
-# An operation is (what, instrument, strategy, amount): each word means something for each of them.
-Operation = tuple[str, int, int, int]
+
+class Step(NamedTuple):
+    """Something that happens to a desk: each word means something for each `what`."""
+
+    what: str
+    instrument: int
+    strategy: int
+    amount: int
+
+
 WHATS = ("buy", "sell", "buy", "sell", "buy", "sell", "quote", "fund", "settle", "charge", "move", "adopt", "split")
 RARE = ("stray", "repeat", "reprice", "flatten", "day", "liquidate", "partial", "wait", "ask")
 OPERATIONS = st.lists(
-    st.tuples(st.sampled_from(WHATS + RARE), st.integers(0, 3), st.integers(0, 2), st.integers(-40, 40)), max_size=60
+    st.builds(Step, st.sampled_from(WHATS + RARE), st.integers(0, 3), st.integers(0, 2), st.integers(-40, 40)),
+    max_size=60,
 )
 
 
@@ -70,13 +79,9 @@ class Trader:
         for row in range(TRADED):
             self.desk.quote(PRICE, instrument=row, half_spread=2)
 
-    def do(self, operation: Operation) -> None:
-        what, instrument, strategy, amount = operation
-        getattr(self, f"_{what}")(instrument, strategy, amount)
-
-    def live(self, operations: Sequence[Operation]) -> "Trader":
-        for operation in operations:
-            self.do(operation)
+    def live(self, steps: Sequence[Step]) -> "Trader":
+        for step in steps:
+            getattr(self, f"_{step.what}")(step)
         return self
 
     def _event(self, kind: EventKind, instrument: int = 0, strategy: int = 0, **words: int) -> list[Any]:
@@ -103,77 +108,83 @@ class Trader:
                 order_id, max(1, lots // share), price, fee=fee, venue_time_ns=self.desk.now - 5, flags=flags | maker
             )
 
-    def _buy(self, instrument: int, strategy: int, amount: int) -> None:
-        self._trade(1, instrument, strategy, amount)
+    def _buy(self, at: Step) -> None:
+        self._trade(1, at.instrument, at.strategy, at.amount)
 
-    def _sell(self, instrument: int, strategy: int, amount: int) -> None:
-        self._trade(-1, instrument, strategy, amount)
+    def _sell(self, at: Step) -> None:
+        self._trade(-1, at.instrument, at.strategy, at.amount)
 
-    def _partial(self, instrument: int, strategy: int, amount: int) -> None:
-        self._trade(1 if amount > 0 else -1, instrument, strategy, amount, share=3)
+    def _partial(self, at: Step) -> None:
+        self._trade(1 if at.amount > 0 else -1, at.instrument, at.strategy, at.amount, share=3)
 
-    def _ask(self, instrument: int, strategy: int, amount: int) -> None:
+    def _ask(self, at: Step) -> None:
         """An order that rests."""
-        self.desk.ask(1, abs(amount) + 1, self.prices[instrument] // 2, instrument=instrument, strategy=strategy)
+        self.desk.ask(
+            1, abs(at.amount) + 1, self.prices[at.instrument] // 2, instrument=at.instrument, strategy=at.strategy
+        )
 
-    def _quote(self, instrument: int, strategy: int, amount: int) -> None:
-        self.prices[instrument] = max(100, self.prices[instrument] + amount * 9)
-        self.desk.quote(self.prices[instrument], instrument=instrument, after=SECOND, half_spread=abs(amount) % 4)
+    def _quote(self, at: Step) -> None:
+        self.prices[at.instrument] = max(100, self.prices[at.instrument] + at.amount * 9)
+        self.desk.quote(
+            self.prices[at.instrument], instrument=at.instrument, after=SECOND, half_spread=abs(at.amount) % 4
+        )
 
-    def _fund(self, instrument: int, strategy: int, amount: int) -> None:
-        self._event(EventKind.FUNDING_PAYMENT, instrument, amount=amount * 1001, venue_time_ns=self.desk.now)
+    def _fund(self, at: Step) -> None:
+        self._event(EventKind.FUNDING_PAYMENT, at.instrument, amount=at.amount * 1001, venue_time_ns=self.desk.now)
 
-    def _settle(self, instrument: int, strategy: int, amount: int) -> None:
-        self._event(EventKind.FUNDING, instrument, rate=amount * 1000, flags=Flag.SETTLE)
+    def _settle(self, at: Step) -> None:
+        self._event(EventKind.FUNDING, at.instrument, rate=at.amount * 1000, flags=Flag.SETTLE)
 
-    def _charge(self, instrument: int, strategy: int, amount: int) -> None:
-        self._event(EventKind.CHARGE, row=strategy, amount=amount * 77, column=3 + abs(amount) % 8)
+    def _charge(self, at: Step) -> None:
+        self._event(EventKind.CHARGE, row=at.strategy, amount=at.amount * 77, column=3 + abs(at.amount) % 8)
 
-    def _move(self, instrument: int, strategy: int, amount: int) -> None:
-        self._event(EventKind.TRANSFER, row=strategy, amount=amount * LOT)
+    def _move(self, at: Step) -> None:
+        self._event(EventKind.TRANSFER, row=at.strategy, amount=at.amount * LOT)
 
-    def _adopt(self, instrument: int, strategy: int, amount: int) -> None:
-        self._event(EventKind.POSITION_ADOPTED, instrument, strategy, price=self.prices[instrument], quantity=amount)
+    def _adopt(self, at: Step) -> None:
+        self._event(
+            EventKind.POSITION_ADOPTED, at.instrument, at.strategy, price=self.prices[at.instrument], quantity=at.amount
+        )
 
-    def _split(self, instrument: int, strategy: int, amount: int) -> None:
-        new, old = (abs(amount) % 3 + 1, 1) if amount > 0 else (1, abs(amount) % 3 + 1)
-        self._event(EventKind.SPLIT, instrument, numerator=new, denominator=old)
-        self.prices[instrument] = max(100, self.prices[instrument] * old // new)
+    def _split(self, at: Step) -> None:
+        new, old = (abs(at.amount) % 3 + 1, 1) if at.amount > 0 else (1, abs(at.amount) % 3 + 1)
+        self._event(EventKind.SPLIT, at.instrument, numerator=new, denominator=old)
+        self.prices[at.instrument] = max(100, self.prices[at.instrument] * old // new)
 
-    def _reprice(self, instrument: int, strategy: int, amount: int) -> None:
-        self._event(EventKind.TICK_SIZE_CHANGE, instrument, numerator=10, denominator=1, aux=100)
+    def _reprice(self, at: Step) -> None:
+        self._event(EventKind.TICK_SIZE_CHANGE, at.instrument, numerator=10, denominator=1, aux=100)
 
-    def _stray(self, instrument: int, strategy: int, amount: int) -> None:
-        """A fill of an order that nobody knows, of a strategy or of none."""
+    def _stray(self, at: Step) -> None:
+        """A fill of an order that nobody knows, of a at.strategy or of none."""
         self.desk.trade_id += 1
-        owner = strategy if amount % 2 else -1
-        words = {"price": self.prices[instrument], "quantity": abs(amount) + 1, "trade_id": self.desk.trade_id}
-        self._event(EventKind.FILL, instrument, owner, order_id=999, fee=amount, **words)
+        owner = at.strategy if at.amount % 2 else -1
+        words = {"price": self.prices[at.instrument], "quantity": abs(at.amount) + 1, "trade_id": self.desk.trade_id}
+        self._event(EventKind.FILL, at.instrument, owner, order_id=999, fee=at.amount, **words)
 
-    def _liquidate(self, instrument: int, strategy: int, amount: int) -> None:
+    def _liquidate(self, at: Step) -> None:
         self.desk.trade_id += 1
-        words = {"price": self.prices[instrument], "quantity": abs(amount) + 1, "trade_id": self.desk.trade_id}
-        self._event(EventKind.FILL, instrument, strategy, flags=Flag.LIQUIDATED | Flag.SELL, **words)
+        words = {"price": self.prices[at.instrument], "quantity": abs(at.amount) + 1, "trade_id": self.desk.trade_id}
+        self._event(EventKind.FILL, at.instrument, at.strategy, flags=Flag.LIQUIDATED | Flag.SELL, **words)
 
-    def _repeat(self, instrument: int, strategy: int, amount: int) -> None:
+    def _repeat(self, at: Step) -> None:
         """A fill that was heard before, or one that cannot be."""
-        words = {"price": self.prices[instrument], "quantity": 1, "trade_id": max(0, self.desk.trade_id)}
-        self._event(EventKind.FILL, instrument, strategy, order_id=1, **words)
+        words = {"price": self.prices[at.instrument], "quantity": 1, "trade_id": max(0, self.desk.trade_id)}
+        self._event(EventKind.FILL, at.instrument, at.strategy, order_id=1, **words)
 
-    def _flatten(self, instrument: int, strategy: int, amount: int) -> None:
+    def _flatten(self, at: Step) -> None:
         """A command whose closing orders no request asked for; then entries are allowed again."""
-        said = self._event(EventKind.FLATTEN, instrument, strategy, person=2)
+        said = self._event(EventKind.FLATTEN, at.instrument, at.strategy, person=2)
         for order_id in submitted(said):
             order = self.desk.order_of(order_id)
             self.desk.now += 1
             self.desk.fill(order_id, int(order["quantity"]), self.prices[int(order["instrument"])])
-        self._event(EventKind.RESUME, instrument, strategy, person=2)
+        self._event(EventKind.RESUME, at.instrument, at.strategy, person=2)
 
-    def _day(self, instrument: int, strategy: int, amount: int) -> None:
-        self.desk.clock(after=DAY * (1 + abs(amount) % 2))
+    def _day(self, at: Step) -> None:
+        self.desk.clock(after=DAY * (1 + abs(at.amount) % 2))
 
-    def _wait(self, instrument: int, strategy: int, amount: int) -> None:
-        self.desk.clock(after=SECOND)
+    def _wait(self, at: Step) -> None:
+        self.desk.clock(after=SECOND * (1 + abs(at.amount)))
 
 
 def life(seed: int, steps: int) -> Trader:
@@ -185,7 +196,7 @@ def life(seed: int, steps: int) -> Trader:
         draw.integers(-40, 41, steps),
         strict=True,
     )
-    return Trader().live([(whats[what], int(i), int(s), int(amount)) for what, i, s, amount in words])
+    return Trader().live([Step(whats[what], int(i), int(s), int(amount)) for what, i, s, amount in words])
 
 
 def write_journal(folder: Path, tape: Sequence[bytes], state_digest: int = 0, *, seal: bool = True) -> None:
@@ -199,7 +210,7 @@ def write_journal(folder: Path, tape: Sequence[bytes], state_digest: int = 0, *,
             writer.seal(state_digest)
         writer.sync()
     finally:
-        writer.close() if seal else writer._release()  # noqa: SLF001 - a process that dies seals nothing
+        writer.close() if seal else writer._release()  # a process that dies seals nothing
 
 
 def write_life(folder: Path, desk: Desk) -> None:

@@ -45,7 +45,13 @@ def test_sqlite_keeps_whole_numbers_whole(tmp_path: object) -> None:
 
 @pytest.mark.parametrize(
     ("units", "exponent", "shown"),
-    [(5, -8, "0.00000005"), (-120, -2, "-1.20"), (7, 0, "7"), (7, 3, "7000"), (2**255, -18, f"{2**255}"[:-18] + "." + f"{2**255}"[-18:])],
+    [
+        (5, -8, "0.00000005"),
+        (-120, -2, "-1.20"),
+        (7, 0, "7"),
+        (7, 3, "7000"),
+        (2**255, -18, f"{2**255}"[:-18] + "." + f"{2**255}"[-18:]),
+    ],
 )
 def test_figure(units: int, exponent: int, shown: str) -> None:
     found = figure(units, exponent)

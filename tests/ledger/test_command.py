@@ -4,7 +4,6 @@
 
 import csv
 import json
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -39,12 +38,12 @@ def _no_other_database(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def traded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskConfig]:
+def traded(tmp_path_factory: pytest.TempPathFactory) -> DeskConfig:
     """A desk that has traded in the simulated venue."""
     folder = tmp_path_factory.mktemp("harbour")
     config = write_desk(folder)
     record(folder, config, BOTH, market_data(600))
-    yield config
+    return config
 
 
 @pytest.fixture
@@ -66,8 +65,8 @@ def test_balances_sum_to_zero(traded: DeskConfig) -> None:
     stands = report.by_purse()["sim/USDT"]
     assert stands["capital"] == Decimal(-1_000_000)
     assert sum(stands.values()) == 0
-    told = report.as_dict()
-    assert told["sums"] == {"USDT": "0.00000000"} or Decimal(told["sums"]["USDT"]) == 0  # pyright: ignore[reportIndexIssue, reportArgumentType, reportUnknownArgumentType, reportCallIssue] JSON
+    told: Any = report.as_dict()
+    assert told["sums"] == {"USDT": "0.00000000"}
     assert any("agrees with the kernel" in line for line in report.lines())
     held = {one.strategy: one.quantity for one in report.holdings()}
     assert held.pop(None, Decimal(0)) == sum(held.values())
@@ -219,6 +218,5 @@ def test_postgresql_when_the_environment_says_so(
     report = ledger.report()
     assert report.by_currency() == {"USDT": 0}
     monkeypatch.delenv("DATABASE_URL")
-    assert all_rows(DeskLedger(traded).database) or report
     assert EventKind.FILL.name in {row["event"] for row in all_rows(ledger.database)["ledger_moves"]}
     assert {row["desk"] for row in all_rows(ledger.database)["ledger_fills"]} == {NAME}

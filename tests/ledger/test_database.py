@@ -49,16 +49,26 @@ def test_other_tables_of_the_database_are_left_alone(ledger_url: str) -> None:
         assert line.execute(text("SELECT count(*) FROM somebody_elses")).scalar() == 0
 
 
-def test_what_fails_leaves_nothing(ledger_url: str) -> None:
-    database = Database(ledger_url)
-    with pytest.raises(RuntimeError), database.writing("test") as line:
+def write_and_fail(database: Database) -> None:
+    with database.writing("test") as line:
         database.insert(line, DAYS, [DAY])
         raise RuntimeError
+
+
+def write_twice(database: Database) -> None:
+    with database.writing("test") as line:
+        database.insert(line, DAYS, [DAY])
+        database.insert(line, DAYS, [DAY])
+
+
+def test_what_fails_leaves_nothing(ledger_url: str) -> None:
+    database = Database(ledger_url)
+    with pytest.raises(RuntimeError):
+        write_and_fail(database)
     with database.reading() as line:
         assert line.execute(DAYS.select()).all() == []
-    with pytest.raises(LedgerError, match="cannot be used"), database.writing("test") as line:
-        database.insert(line, DAYS, [DAY])
-        database.insert(line, DAYS, [DAY])
+    with pytest.raises(LedgerError, match="cannot be used"):
+        write_twice(database)
     with database.reading() as line:
         assert line.execute(DAYS.select()).all() == []
 

@@ -23,7 +23,7 @@ from quarterdeck.ledger.projection import project
 from quarterdeck.ledger.tables import CURSORS, DAYS, ENTRIES, FILLS, MOVES
 from tests.kernel.account_program import Life
 from tests.kernel.desks import PRICE, SECOND
-from tests.ledger.builders import LABELS, NAME, OPERATIONS, Operation, Trader, all_rows, life, write_journal, write_life
+from tests.ledger.builders import LABELS, NAME, OPERATIONS, Step, Trader, all_rows, life, write_journal, write_life
 
 
 def built(folder: Path, url: str | None = None, **words: Any) -> Database:
@@ -43,8 +43,10 @@ def check_adds_up(database: Database, state: Any) -> None:
     for index in range(int(state["instruments_count"])):
         name = LABELS.instruments[index]
         owners: list[tuple[str | None, Any]] = [(None, state["instruments"][index]["net"])]
-        for strategy in range(int(state["strategies_count"])):
-            owners.append((LABELS.strategies[strategy], state["positions"][strategy * INSTRUMENTS + index]))
+        owners += [
+            (LABELS.strategies[strategy], state["positions"][strategy * INSTRUMENTS + index])
+            for strategy in range(int(state["strategies_count"]))
+        ]
         for owner, position in owners:
             known = tuple(int(position[word]) for word in POSITION_WORDS)
             assert moved.get((name, owner), (0,) * 5) == known, (name, owner)
@@ -74,7 +76,7 @@ def check_leads_back(database: Database, folder: Path) -> None:
 
 @given(OPERATIONS)
 @settings(max_examples=60)
-def test_rows_add_up_to_the_kernel(operations: list[Operation]) -> None:
+def test_rows_add_up_to_the_kernel(operations: list[Step]) -> None:
     trader = Trader().live(operations)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -151,7 +153,7 @@ def test_another_journal_is_refused(tmp_path: Path) -> None:
     write_journal(other, life(2, 300).desk.tape)
     built(one)
     shutil.copy(one / "ledger.sqlite", other / "ledger.sqlite")
-    with pytest.raises(LedgerError, match="hash chain differs.*--rebuild"):
+    with pytest.raises(LedgerError, match=r"hash chain differs.*--rebuild"):
         built(other)
     assert all_rows(built(other, rebuild=True)) != all_rows(Database(f"sqlite:///{one / 'ledger.sqlite'}"))
 
@@ -177,7 +179,7 @@ def test_a_shorter_journal_is_refused(tmp_path: Path) -> None:
     write_journal(short, tape[:100])
     built(long)
     shutil.copy(long / "ledger.sqlite", short / "ledger.sqlite")
-    with pytest.raises(LedgerError, match="the journal has 0..103"):
+    with pytest.raises(LedgerError, match=r"the journal has 0\.\.103"):
         built(short)
 
 
@@ -207,14 +209,14 @@ def test_names_may_only_grow(tmp_path: Path) -> None:
     write_life(tmp_path, trader.desk)
     database = built(tmp_path)
     project(database, dataclasses.replace(LABELS, people=(*LABELS.people, "operator-3")), tmp_path)
-    with pytest.raises(LedgerError, match="other strategies than desk.toml has now.*--rebuild"):
+    with pytest.raises(LedgerError, match=r"other strategies than desk\.toml has now.*--rebuild"):
         project(database, dataclasses.replace(LABELS, strategies=("GALE", "WIND", "EBB")), tmp_path)
 
 
 def test_a_purse_without_a_unit_is_refused(tmp_path: Path) -> None:
     write_life(tmp_path, life(4, 40).desk)
     database = Database(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
-    with pytest.raises(LedgerError, match="an account 3, desk.toml names 2"):
+    with pytest.raises(LedgerError, match=r"an account 3, desk\.toml names 2"):
         project(database, dataclasses.replace(LABELS, purses=LABELS.purses[:2]), tmp_path)
     assert not any(all_rows(database).values())
 

@@ -230,3 +230,4 @@ def test_a_desk_that_stopped_with_a_snapshot_may_go_on_in_a_larger_capacity(old:
         "slots": 1024,
     }
     assert verify(old / "data" / "journal").exit_code == 0
+    assert [segment.header.capacity for segment in JournalReader(old).segments] == [*["small"] * 3, "standard"]

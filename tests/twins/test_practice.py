@@ -154,6 +154,26 @@ def test_another_exchanges_truth_is_refused(tmp_path: Path) -> None:
         core(tmp_path / "truth", [1], other)
 
 
+def test_a_truth_in_use_is_refused(tmp_path: Path) -> None:
+    with Truth(tmp_path / "truth", []), pytest.raises(DataError, match="keeps its truth there now"):
+        Truth(tmp_path / "truth", [])
+
+
+def test_a_stop_that_was_set_off_stays_so(tmp_path: Path) -> None:
+    """Its limit was not reached, so nobody was told anything; still the quote is kept that set it off."""
+    state, clock = tmp_path / "truth", [10**18]
+    of = core(state, clock)
+    account = of.account("a")
+    of.set_market([(0, Quote(99, 101, 5, 5))])
+    of.ask(account, [order(1, kind="stop_limit", price=100, trigger_price=105)])
+    of.set_market([(0, Quote(105, 106, 5, 5))])
+    assert [each.waiting for each in of.exchange.open_orders(account)] == [False]
+    of.close()
+    again = core(state, clock)
+    assert [each.waiting for each in again.exchange.open_orders(account)] == [False]
+    again.close()
+
+
 def test_a_line_in_the_middle_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with Truth(tmp_path / "truth", []) as truth:
         truth.append([Opened(at_ns=1, account="a", cash=(1,))])

@@ -54,6 +54,14 @@ def test_a_port_of_this_machine() -> None:
     exchange(Address(host="127.0.0.1", port=listening.getsockname()[1]), listening)
 
 
+def test_where_somebody_listens_nobody_else_does(tmp_path: Path) -> None:
+    address = Address.read("practice.sock", tmp_path)
+    listening = address.listen()
+    with pytest.raises(OSError, match="somebody listens"):
+        address.listen()
+    listening.close()
+
+
 @pytest.mark.parametrize("text", ["nobody.sock", "missing/nobody.sock"])
 def test_nobody_there_is_an_os_error(tmp_path: Path, text: str) -> None:
     with pytest.raises(OSError, match=r"No such file"):

@@ -310,8 +310,10 @@ GOOD_LINES = (
     b'{"type":"Taken","request_id":1,"venue_order_id":1,"filled":0,"final":true}',
     b'{"type":"Quotes","quotes":[[0,1,2,3,4]],"time_ns":5}',
     b'{"type":"Beat","time_ns":5}',
-    b'{"type":"FillsNews","fills":[{"trade_id":1,"client_id":"","venue_order_id":1,"instrument":0,"side":1,'
-    b'"price":1,"quantity":1,"fee":0,"maker":true,"time_ns":1}]}',
+    (
+        b'{"type":"FillsNews","fills":[{"trade_id":1,"client_id":"","venue_order_id":1,"instrument":0,"side":1,'
+        b'"price":1,"quantity":1,"fee":0,"maker":true,"time_ns":1}]}'
+    ),
 )
 
 

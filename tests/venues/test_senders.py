@@ -1,4 +1,4 @@
-"""What is tested: `quarterdeck.venues.senders`: a thread that sends, a queue with a bound, and what is left at its end."""
+"""What is tested: `quarterdeck.venues.senders`: a thread that sends, a queue with a bound, what is left at its end."""
 
 import queue
 import threading

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -19,7 +20,7 @@ def test_any_chunks_give_the_same_lines(lines: list[bytes], cuts: list[int]) -> 
     places = sorted({0, len(raw), *(cut for cut in cuts if cut < len(raw))})
     oversized: list[bytes] = []
     cutter = LineCutter(MOST, oversized.append)
-    found = [line for begin, end in zip(places, places[1:], strict=False) for line in cutter.cut(raw[begin:end])]
+    found = [line for begin, end in pairwise(places) for line in cutter.cut(raw[begin:end])]
     assert found == [line for line in lines if len(line) <= MOST]
     assert len(oversized) == sum(len(line) > MOST for line in lines)
 

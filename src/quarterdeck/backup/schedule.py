@@ -120,12 +120,10 @@ class BackupRunner:
 def last_backup_ns(config: DeskConfig, root: Path) -> int:
     """Returns when the desk's newest backup was made, in UTC nanoseconds; 0 where none can be read."""
     store: Store = store_of(config.backup, root, config.desk.name)
-    if not store.names():
-        return 0
     try:
-        return store.manifest().created_ns
-    except BackupError:
-        return 0
+        return store.manifest().created_ns if store.names() else 0
+    except (BackupError, OSError):
+        return 0  # then one is due, and says itself what is wrong
 
 
 def _answer(output: bytes, errors: bytes, code: int) -> dict[str, Any]:

@@ -349,10 +349,11 @@ class Courier:
             self._end(order, _End(_ENDS[found], reason, filled, self.now_ns))
         elif found is Resolution.ACCEPT or found is Resolution.FILLS:
             self._accept(said)
-            if found is Resolution.FILLS and order is not None and said.quantity != order.quantity:
-                self._take_terms(
-                    order, said
-                )  # it was amended, and nobody told us: its last fill would never be its last
+            if found is Resolution.FILLS and order is not None:
+                # Its last fill closes it, unless it was amended and nobody told us, or fills came before we knew it.
+                if said.quantity != order.quantity:
+                    self._take_terms(order, said)
+                self._end(order, _End(EventKind.ORDER_CANCELED, 0, max(said.filled, 0), self.now_ns))
         elif found in {Resolution.STRAY, Resolution.ADOPT}:
             self._settle_apart(said, found, asked=asked)
         elif asked and order is not None and order.open:

@@ -38,8 +38,8 @@ class DeskLogs:
             except FileNotFoundError:
                 same = False
             if not same:
-                file.close()
                 self._open(channel)
+                file.close()
 
     def _path(self, channel: str) -> Path:
         return self._folder / f"{channel}.log"

@@ -114,9 +114,11 @@ class OperatingSystemDisk:
         return path.read_bytes()
 
     def read_from(self, path: Path, offset: int) -> bytes:
-        with path.open("rb", buffering=0) as file:
-            file.seek(offset)
-            return file.read()
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.pread(handle, max(0, os.fstat(handle).st_size - offset), offset)
+        finally:
+            os.close(handle)
 
     def map(self, path: Path) -> memoryview:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

@@ -412,6 +412,8 @@ class JournalWriter:
             raise JournalError(f"{self.directory}: this is the journal of desk {segment.header.desk}, not {self.desk}")
         check_not_newer(segment.path.name, segment.header.state_schema)
         self._handle = self._disk.open(segment.path)
+        # A sync that failed leaves pages that read well and are on no medium. Written once more, they are synced.
+        write_all(self._disk, self._handle, memoryview(segment.records.tobytes()), HEADER_BYTES)
         self._disk.datasync(self._handle)
         self.torn = recovered.torn
         self.next_sequence = self._durable = segment.next_sequence

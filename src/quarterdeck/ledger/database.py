@@ -126,8 +126,8 @@ class _ExactSum:
     def __init__(self) -> None:
         self.total = 0
 
-    def step(self, value: int | str) -> None:
-        self.total += int(value)
+    def step(self, value: int | str | None) -> None:
+        self.total += int(value or 0)
 
     def finalize(self) -> str:
         return str(self.total)

@@ -64,9 +64,10 @@ class Inquiry:
             if not answer.more or answer.until_ns >= end_ns:
                 fills = sorted(found.values(), key=lambda fill: (fill.venue_time_ns, fill.trade_id))
                 return fills, min(answer.until_ns, end_ns - 1)
-            if answer.until_ns <= begin_ns:
+            if answer.until_ns < begin_ns:
                 raise self._missing("it says that there is more, and gives no more")
-            begin_ns = answer.until_ns
+            # That moment again, lest the part ended inside of it; a second time it is over.
+            begin_ns = max(answer.until_ns, begin_ns + 1)
         raise self._missing(f"its fills came in more than {_PARTS_MAX} parts")
 
     def account(self) -> AccountAnswer:

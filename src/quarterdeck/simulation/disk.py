@@ -81,7 +81,7 @@ class SimulatedDisk:
     sync the system no longer knows what is not on the medium.
     """
 
-    def __init__(self, chance: Random, *, in_order: bool = True, forgets: bool = False) -> None:
+    def __init__(self, chance: Random, *, in_order: bool = False, forgets: bool = False) -> None:
         self.faults = Faults()
         self._in_order, self._forgets = in_order, forgets
         self.files: dict[Path, _File] = {}

@@ -5,7 +5,7 @@ from random import Random
 from typing import Final
 
 from quarterdeck.desk.wire import Command, Verb
-from quarterdeck.journal.segment import HEADER_BYTES
+from quarterdeck.journal.segment import HEADER_BYTES, SUFFIX
 from quarterdeck.simulation.process import Process, Stage
 from quarterdeck.simulation.world import JOURNAL, Host, World
 
@@ -18,7 +18,7 @@ _SEGMENT_ROOM: Final = 40_000  # bytes that a disk has left when it is nearly fu
 class FaultPlan:
     """Draws faults and commands for one run. `only` names the faults that may happen (all, where it is empty)."""
 
-    def __init__(self, world: World, oracle_lost_power: Callable[[], None], damaged: Callable[[], None]) -> None:
+    def __init__(self, world: World, oracle_lost_power: Callable[[Host], None], damaged: Callable[[], None]) -> None:
         self.world = world
         self.chance: Random = world.chance
         self._before_power_loss = oracle_lost_power
@@ -38,6 +38,7 @@ class FaultPlan:
             (6, "process stands still", self._pause),
             (4, "lease store is cut off", self._lease),
             (3, "restart", self._restart),
+            (4, "hand-over", self._hand_over),
             (6, "sync", self._sync),
         )
         self._commands: tuple[tuple[int, Callable[[], list[Command]]], ...] = (
@@ -98,7 +99,7 @@ class FaultPlan:
 
     def lose_power(self, host: Host) -> None:
         """The machine that holds the disk goes dark, and with a shared disk everybody on it."""
-        self._before_power_loss()
+        self._before_power_loss(host)
         for other in self.world.hosts:
             if other.disk is host.disk:
                 other.powered = False
@@ -142,7 +143,7 @@ class FaultPlan:
         host.clock.jump(self.chance.choice((-1, 1)) * self.chance.randrange(1, far + 1) * _MS)
 
     def _disk(self) -> None:
-        faults = self.world.disk.faults
+        faults = self.chance.choice(self.world.disks).faults
         which = self.chance.randrange(4)
         if which == 0:
             faults.short_writes += 1 + self.chance.randrange(3)
@@ -154,21 +155,22 @@ class FaultPlan:
             faults.failed_creates += 1
 
     def _full(self) -> None:
-        faults = self.world.disk.faults
+        faults = self.chance.choice(self.world.disks).faults
         if faults.room is None:
             faults.room = self.chance.randrange(_SEGMENT_ROOM)
             self._later(300, 5_000, "room on the disk", self.make_room)
 
     def make_room(self) -> None:
-        self.world.disk.faults.room = None
+        for disk in self.world.disks:
+            disk.faults.room = None
 
     def _flip(self) -> None:
         """A bit of any file changes."""
-        disk = self.world.disk
-        path = self.chance.choice(sorted(disk.files)) if self.chance.randrange(2) else None
+        disk = self.chance.choice(self.world.disks)
+        path = self.chance.choice(sorted(disk.files)) if disk.files and self.chance.randrange(2) else None
         if path is None:
-            segments = self.world.segments()
-            path = JOURNAL / segments[-1][0] if segments else None
+            segments = sorted(path for path in disk.files if path.suffix == SUFFIX and path.parent == JOURNAL)
+            path = segments[-1] if segments else None
         if path is None or not disk.files[path].content:
             return
         content = disk.files[path].content
@@ -224,6 +226,12 @@ class FaultPlan:
         process = self._process()
         if process is not None and process.session is not None and process.opened:
             process.obey(Command(verb=Verb.STOP, person="operator-1", why="restart"))
+
+    def _hand_over(self) -> None:
+        waiting = [host.process for host in self.world.hosts if host.process and host.process.stage is Stage.WAITING]
+        for process in self.world.leaders:
+            if waiting and process.opened and not process.paused:
+                process.hand_over(waiting[0].keeper.holder)
 
     def _sync(self) -> None:
         process = self._process()

@@ -73,7 +73,6 @@ class Oracle:
         self._sent: dict[str, _Sent] = {}
         self._orders_sent = 0
         self._order_of_opening: dict[str, int] = {}
-        self._last_sender = -1
         self._heard: dict[str, set[str]] = {}
         self._up: set[str] = set()
         self._eyes: dict[str, Eyes] = {}
@@ -86,6 +85,11 @@ class Oracle:
         self._unready_ns = 0
         self.books = JournalBooks(exchange.listings)
         self.person_may_adopt = False  # the journal has lost what the desk began with
+        self.one_disk = True  # all hosts share one
+        self.shipped_first = False  # no order leaves before another host can read what caused it
+        self._is_damaged = False
+        self._host = ""
+        self._left: tuple[int, bytes] = (0, b"")  # records up to the latest order that left
 
     # what crosses
 
@@ -97,9 +101,9 @@ class Oracle:
         rank = self._order_of_opening.get(name, -1)
         if rank < 0:
             raise Violation(f"{name} sends {fields['type']} and never began to lead")
-        if rank < self._last_sender:
-            raise Violation(f"{name} sends {fields['type']} after its successor has begun to")
-        self._last_sender = rank
+        if rank < len(self._order_of_opening) - 1:
+            raise Violation(f"{name} sends {fields['type']} after its successor has begun to lead")
+        self._left = self._kept, self._kept_digest
         if fields["type"] == "Place":
             self._placing(name, fields)
 
@@ -151,9 +155,8 @@ class Oracle:
         sent = self._sent.get(fields["client_id"])
         if order is None or sent is None or order.status == "rejected" or order.updated_ns < self._exchange.now_ns:
             return
-        last = max((self._order_of_opening.get(one.process, -1) for one in self._sent.values()), default=-1)
-        if self._order_of_opening[sent.process] < last:
-            raise Violation(f"{name}: {order.client_id} takes effect after its successor's first order was sent")
+        if self._order_of_opening[sent.process] < len(self._order_of_opening) - 1:
+            raise Violation(f"{name}: {order.client_id} takes effect after its successor has begun to lead")
         self._check_rails(order, sent)
 
     def _check_rails(self, order: Order, sent: _Sent) -> None:
@@ -224,8 +227,13 @@ class Oracle:
 
     # sessions
 
-    def recovered(self, name: str, digest: bytes, records: int) -> None:
+    def recovered(self, name: str, host: str, digest: bytes, records: int) -> None:
         before = self.books
+        self._order_of_opening[name] = len(self._order_of_opening)
+        if not self.one_disk and host != self._host:
+            self._go_to(host)
+        if self._is_damaged:
+            self._kept, self._kept_digest, self._expected, self._is_damaged = 0, b"", None, False
         self.books, self._read = self._new_books(), {}
         self._read_all(self._kept)
         if self.books.records < self._kept:
@@ -243,12 +251,18 @@ class Oracle:
             self.books.asked[said] = left
         self._check_odd()
 
+    def _go_to(self, host: str) -> None:
+        """The journal goes on at another host: what was sent on must be there, where the shelf has it first."""
+        if self._host:
+            self._kept, self._kept_digest = self._left if self.shipped_first else (0, b"")
+            self._expected = None
+        self._host = host
+
     def opened(self, name: str, epoch: int, eyes: Eyes) -> None:
         self.catch_up()
         if self.books.epochs[-1] != epoch:
             raise Violation(f"{name} leads in epoch {epoch}, the journal says {self.books.epochs}")
-        self._order_of_opening[name] = len(self._order_of_opening)
-        self._eyes[name] = eyes
+        self._eyes = {name: eyes}
         self._unready_ns = self._healthy_ns
 
     def commanded(self, name: str, verb: str) -> None:
@@ -260,10 +274,11 @@ class Oracle:
 
     def ended(self, name: str, digest: bytes | None) -> None:
         self._eyes.pop(name, None)
-        if digest is not None:
+        latest = self._order_of_opening.get(name, -1) == len(self._order_of_opening) - 1
+        if digest is not None and latest:
             self.catch_up()
             self._expected = self.books.records, digest
-        elif name in self._order_of_opening:
+        elif latest:
             self._expected = None
 
     def lost_power(self, surviving: Callable[[str], int]) -> None:
@@ -280,7 +295,7 @@ class Oracle:
 
     def damaged(self) -> None:
         """The medium has changed what was written there: that need not survive, it must be noticed."""
-        self._kept, self._kept_digest, self._expected = 0, b"", None
+        self._is_damaged = True
 
     # the journal
 

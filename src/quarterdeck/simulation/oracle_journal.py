@@ -53,8 +53,8 @@ class JournalBooks:
     """What a journal's records come to, by the oracle's own arithmetic.
 
     `trades` are the fills by their trade id: (instrument, side, price, quantity, fee). What was traded up to
-    `opened_ns`, the exchange's time, was taken over with the account. `flows` is each purse's cash, had every instrument
-    been paid for whole.
+    `opened_ns`, the exchange's time, was taken over with the account. `flows` is each purse's cash, had everything been
+    paid for whole.
     """
 
     listings: Sequence[Listing]

@@ -1,15 +1,17 @@
 """One process of the desk on a simulated host: it waits for the lease, leads, and ends as processes end."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 from quarterdeck.config import DeskConfig
 from quarterdeck.desk.lease import LeaseKeeper, LeaseTerms
 from quarterdeck.desk.live import LiveOptions, LiveSession
 from quarterdeck.desk.place import DeskPlace
-from quarterdeck.desk.recovery import Recovered, recover
+from quarterdeck.desk.recovery import Recovered, Warm, recover
 from quarterdeck.desk.session import Voices
+from quarterdeck.desk.shipping import Shipper
 from quarterdeck.desk.wire import Command
 from quarterdeck.errors import JournalError, LeaseLost, QuarterdeckError, StoreUnreachable
 from quarterdeck.journal import Disk
@@ -18,12 +20,16 @@ from quarterdeck.simulation.clock import HostClock, Timeline
 from quarterdeck.simulation.desk import FOLDER, NAME, simulated_desk
 from quarterdeck.simulation.disk import ProcessDied, ProcessDisk
 from quarterdeck.simulation.leases import HostLeaseStore
+from quarterdeck.simulation.shelf import HostShelf
+from quarterdeck.simulation.standing_by import StandingBy
 from quarterdeck.simulation.venue import SimulatedVenue
 
-__all__ = ["LEASE", "Process", "Stage", "Surroundings"]
+__all__ = ["LEASE", "PLACE", "Habits", "Process", "Stage", "Surroundings"]
 
 LEASE: Final = LeaseTerms(ttl_ns=2_000_000_000, margin_ns=500_000_000, longest_ns=1_500_000_000)
+PLACE: Final = DeskPlace(FOLDER)
 _MS: Final = 1_000_000
+_SOON_NS: Final = 20 * _MS
 _LOOK_MS: Final = 700  # between two looks at the lease
 
 
@@ -54,6 +60,16 @@ class Surroundings(Protocol):
     def note(self, text: str) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How a process was started. `shelf` None: the hosts share a disk. `synchronous`: orders wait for the shelf."""
+
+    shelf: HostShelf | None = None
+    synchronous: bool = True
+    follows: bool = True
+    ship_ms: int = 50
+
+
 class Process:
     """A desk's process. `deliver`ed actions are done at once, or when a pause ends."""
 
@@ -66,6 +82,7 @@ class Process:
         store: HostLeaseStore,
         venue: SimulatedVenue,
         sources: list[StrategySource],
+        habits: Habits,
     ) -> None:
         self.name = name
         self.stage = Stage.WAITING
@@ -76,8 +93,16 @@ class Process:
         self.keeper = LeaseKeeper(store, NAME, name, LEASE, monotonic=clock.monotonic)
         self.paused = False
         self.opened = False
+        self.failed_to_begin = False  # its journal parted from the shelf's
         self._world = world
         self._sources = sources
+        self._habits = habits
+        self._waiting = StandingBy(simulated_desk(), PLACE, disk, habits.shelf, follows=habits.follows)
+        self._waiting_open = False
+        self._warm: Warm | None = None
+        self._shipper: Shipper | None = None
+        self._ship_ns = 0
+        self.heir = ""
         self._backlog: list[tuple[str, Callable[[], None]]] = []
         self._wake_ns = 0
         self._at_work = False
@@ -181,21 +206,39 @@ class Process:
             self._plan(0)
 
     def _wait(self) -> None:
+        keeper = self.keeper
+        try:
+            self._stand_by()
+        except StoreUnreachable as error:
+            self._world.note(f"{self.name}: {error}")
+        if keeper.lost:
+            self._waiting.close()
+            self._end("lost its lease before it led")
+        elif keeper.taken and keeper.wait_ns() == 0:
+            self._succeed()
+        else:
+            self._plan(min(keeper.wait_ns(), LEASE.renew_ns) if keeper.taken else _LOOK_MS * _MS)
+
+    def _stand_by(self) -> None:
+        if not self._waiting_open:
+            self._waiting.open()
+            self._waiting_open = True
+        self._waiting.turn()
         if self.keeper.taken:
             self._renew()
-            if self.keeper.taken and self.keeper.wait_ns() == 0:
-                self._open()
-                return
-        else:
-            try:
-                self.keeper.take()
-            except StoreUnreachable:
-                self._world.note(f"{self.name}: the lease store does not answer")
-        if self.keeper.lost:
-            self._end("lost its lease before it led")
+        elif not self.keeper.lost and self._waiting.fit():
+            self._renewed_ns = self.clock.monotonic()
+            self.keeper.take(self._waiting.epoch_known())
+
+    def _succeed(self) -> None:
+        try:
+            self._warm = self._waiting.succeed()
+        except StoreUnreachable as error:
+            self._world.note(f"{self.name}: {error}")
+            self._renew()
+            self._plan(LEASE.renew_ns)
             return
-        renew = min(self.keeper.wait_ns(), LEASE.renew_ns) if self.keeper.taken else _LOOK_MS * _MS
-        self._plan(renew)
+        self._open()
 
     def _renew(self) -> None:
         if self.keeper.renew_due():
@@ -216,35 +259,82 @@ class Process:
             wake=self._woken,
             recover=self._recover,
         )
-        self.session = LiveSession(simulated_desk(), DeskPlace(FOLDER), [self.venue], options)
+        self.session = LiveSession(simulated_desk(), PLACE, [self.venue], options)
         self.stage = Stage.LEADING
         self.session.open()
+        self.session.desk.gate = self._settle
         self.opened = True
         self._world.opened(self, self.session)
         self._lead(self.session)
 
     def _recover(self, config: DeskConfig, place: DeskPlace, disk: Disk) -> Recovered:
-        found = recover(config, place, disk=disk)
+        found = recover(config, place, disk=disk, warm=self._warm, epoch=self.keeper.epoch)
+        self._ship_from(disk)
         self._world.recovered(self, found)
         return found
+
+    def _ship_from(self, disk: Disk) -> None:
+        shelf = self._habits.shelf
+        if shelf is not None:
+            there, epoch, holder = shelf.next_sequence(), self.keeper.epoch, self.keeper.holder
+            self._shipper = Shipper(
+                PLACE.journal, cast(Any, shelf), epoch, holder, shipped=there, keep=lambda: (0, 0), disk=disk
+            )
+
+    def _ship(self) -> None:
+        """What the shipper's thread does in one turn."""
+        if self._shipper is not None:
+            self._shipper._ship()  # pyright: ignore[reportPrivateUsage] its thread's own turn, without the thread
+
+    def _settle(self, sequence: int) -> None:
+        """Before an order leaves: the shelf has every record before it, or the lease is as good as lost."""
+        if self._shipper is None or not self._habits.synchronous:
+            return
+        self.disk.step()
+        try:
+            self._ship()
+        except StoreUnreachable as error:
+            raise LeaseLost(f"{self.name} waits for the shelf until its lease is over: {error}") from error
+        assert self._shipper.shipped >= sequence, "everything that was flushed is shipped"
+
+    def _ship_sometimes(self) -> None:
+        now = self.clock.monotonic()
+        if self._shipper is None or now < self._ship_ns:
+            return
+        self._ship_ns = now + self._habits.ship_ms * _MS
+        try:
+            self._ship()
+        except StoreUnreachable:
+            self._world.note(f"{self.name}: the shelf is not reached")
 
     def _lead(self, session: LiveSession) -> None:
         self._renew()
         session.pump()
+        self._ship_sometimes()
         if session.stopping and session.ended:
             session.close()
-            self.release()
+            self.release(settled=not any(courier.unresolved for courier in session.couriers))
             self._end("closed")
             return
-        renew_ns = self._renewed_ns + LEASE.renew_ns - self.clock.monotonic()
+        renew_ns = max(_SOON_NS, self._renewed_ns + LEASE.renew_ns - self.clock.monotonic())
         self._plan(min(session.next_due_ns() - session.clock.now(), renew_ns))
 
-    def release(self) -> None:
-        """Gives the lease back, as an orderly process does."""
+    def hand_over(self, heir: str) -> None:
+        """Ends in order for another process that follows."""
+        session = self.session
+        if session is not None and self.opened:
+            self.heir = heir
+            session.options = replace(session.options, keep_orders=True)
+            session.stopping = True
+            self.do(self._turn)
+
+    def release(self, *, settled: bool) -> None:
+        """Gives the lease back, as an orderly process does; first the shelf gets what it does not have yet."""
         try:
-            self.keeper.release()
-        except StoreUnreachable:
-            self._world.note(f"{self.name}: the lease could not be given back")
+            self._ship()
+            self.keeper.release(heir=self.heir, settled=settled)
+        except (StoreUnreachable, LeaseLost) as error:
+            self._world.note(f"{self.name}: the lease could not be given back in order: {error}")
 
     def _fail(self, error: QuarterdeckError) -> None:
         self._world.note(f"{self.name}: {error}")
@@ -258,6 +348,7 @@ class Process:
 
     def _give_up(self, error: QuarterdeckError) -> None:
         self._world.note(f"{self.name}: {error}")
+        self.failed_to_begin = not self.opened
         self.disk.die()
         self._end(type(error).__name__)
 

@@ -12,11 +12,12 @@ from quarterdeck.journal import JournalReader
 from quarterdeck.runtime.replay import Replayer
 from quarterdeck.simulation.clock import START_NS
 from quarterdeck.simulation.desk import LIMITS
+from quarterdeck.simulation.disk import Faults
 from quarterdeck.simulation.eyes import SessionEyes
 from quarterdeck.simulation.faults import FaultPlan
 from quarterdeck.simulation.oracle import Oracle, Violation
 from quarterdeck.simulation.process import Process
-from quarterdeck.simulation.world import JOURNAL, World
+from quarterdeck.simulation.world import JOURNAL, Host, World
 
 __all__ = ["Outcome", "run"]
 
@@ -48,11 +49,14 @@ class _Run:
         self.world = world = World(seed)
         self.oracle = Oracle(world.exchange, world.segments, lambda: world.timeline.now_ns, world, LIMITS)
         world.watcher = self.oracle
+        self.oracle.shipped_first = world.synchronous and world.replicated
+        self.oracle.one_disk = not world.replicated
         self.plan = FaultPlan(world, self._before_power_loss, self.oracle.damaged)
         self.steps = self.life_cycle = 0
 
-    def _before_power_loss(self) -> None:
-        self.oracle.lost_power(lambda name: self.world.disk.durable_bytes(JOURNAL / name))
+    def _before_power_loss(self, host: Host) -> None:
+        if host.disk is self.world.journal_of.disk:
+            self.oracle.lost_power(lambda name: host.disk.durable_bytes(JOURNAL / name))
 
     def play(self, events: int) -> None:
         self.world.begin()
@@ -83,9 +87,9 @@ class _Run:
         plan.calm()
         plan.make_room()
         plan.heal_exchange()
-        world.disk.repair()
-        world.disk.faults.failed_writes = world.disk.faults.failed_syncs = 0
-        world.disk.faults.short_writes = world.disk.faults.failed_creates = 0
+        for disk in world.disks:
+            disk.repair()
+            disk.faults = Faults()
         for host in world.hosts:
             host.store.cut_off, host.store.mute = False, 0
             if host.process is not None:

@@ -66,8 +66,8 @@ class Watcher(Protocol):
         """A process learns that its line is up or down."""
         ...
 
-    def recovered(self, name: str, digest: bytes, records: int) -> None:
-        """A process has rebuilt its state from the journal: what it came to, and how many records it read."""
+    def recovered(self, name: str, host: str, digest: bytes, records: int) -> None:
+        """A process has rebuilt its state from the journal: what it came to, and where it goes on."""
         ...
 
     def opened(self, name: str, epoch: int, eyes: Eyes) -> None:

@@ -5,19 +5,20 @@ from random import Random
 from typing import Final
 
 from quarterdeck.desk.live import LiveSession
-from quarterdeck.desk.place import DeskPlace
 from quarterdeck.desk.recovery import Recovered
 from quarterdeck.desk.wire import Command
 from quarterdeck.journal.segment import SUFFIX
 from quarterdeck.kernel.account import digest
+from quarterdeck.runtime.host import StrategySource
 from quarterdeck.simulation.chaos import chaos
 from quarterdeck.simulation.clock import START_NS, HostClock, Timeline
-from quarterdeck.simulation.desk import CASH, FOLDER, INSTRUMENTS, LISTINGS, PRICES
+from quarterdeck.simulation.desk import CASH, INSTRUMENTS, LISTINGS, NAME, PRICES
 from quarterdeck.simulation.disk import ProcessDisk, SimulatedDisk
 from quarterdeck.simulation.eyes import SessionEyes
 from quarterdeck.simulation.leases import HostLeaseStore, Register
 from quarterdeck.simulation.network import Line, Weather
-from quarterdeck.simulation.process import Process, Stage
+from quarterdeck.simulation.process import PLACE, Habits, Process, Stage
+from quarterdeck.simulation.shelf import HostShelf, Rows
 from quarterdeck.simulation.venue import SimulatedVenue
 from quarterdeck.simulation.watching import Watcher
 from quarterdeck.twins.exchange import PracticeExchange, Ticket
@@ -29,7 +30,7 @@ __all__ = ["DESK", "JOURNAL", "STRANGER", "Host", "World"]
 
 DESK: Final = 0
 STRANGER: Final = 1
-JOURNAL: Final = DeskPlace(FOLDER).journal
+JOURNAL: Final = PLACE.journal
 _MS: Final = 1_000_000
 _RESTART_MS: Final = 700
 
@@ -45,6 +46,7 @@ class Host:
         self.process: Process | None = None
         self.processes = 0
         self.powered = True
+        self.led = False
 
 
 class World:
@@ -65,9 +67,13 @@ class World:
         self.wire = PracticeWire(self.exchange, fills_most=self.chance.choice((3, 20, 500)))
         self.lines: list[Line] = []
         self.register = Register()
-        self.disk = SimulatedDisk(self.chance)
+        self.replicated = self.chance.randrange(2) == 0  # each host has a disk of its own, and a shelf is between them
+        self.synchronous = self.chance.randrange(3) > 0
+        self.rows = Rows()
         self.hosts = self._make_hosts()
-        self._namings = -1
+        self.disks = tuple({id(host.disk): host.disk for host in self.hosts}.values())
+        self.journal_of = self.hosts[0]  # whose journal is the desk's: the latest leader's
+        self._named: tuple[SimulatedDisk | None, int] = (None, 0)
         self._segments: list[Path] = []
         self.mids: list[int] = list(PRICES)
         self.quiet = False  # no more faults, and a calm market
@@ -79,6 +85,7 @@ class World:
     def _make_hosts(self) -> list[Host]:
         hosts: list[Host] = []
         chance = self.chance
+        disk = SimulatedDisk(chance)
         for name in ("A", "B"):
             clock = HostClock(
                 self.timeline,
@@ -86,14 +93,16 @@ class World:
                 offset_ns=chance.randrange(-500, 500) * _MS,
                 drift_ppb=chance.randrange(-100_000, 100_000),
             )
-            hosts.append(Host(name, clock, self.disk, HostLeaseStore(self.register, chance)))
+            own = SimulatedDisk(chance) if self.replicated else disk
+            hosts.append(Host(name, clock, own, HostLeaseStore(self.register, chance)))
         return hosts
 
     # what processes ask of the world
 
     def recovered(self, process: Process, found: Recovered) -> None:
+        self.journal_of = next(host for host in self.hosts if host.process is process)
         state = b"" if found.states is None else digest(found.states)
-        self.watcher.recovered(process.name, state, found.writer.next_sequence)
+        self.watcher.recovered(process.name, self.journal_of.name, state, found.writer.next_sequence)
 
     def opened(self, process: Process, session: LiveSession) -> None:
         self.note(f"{process.name} leads in epoch {session.recovered.epoch}")
@@ -118,6 +127,7 @@ class World:
         for host in self.hosts:
             if host.process is process:
                 host.process = None
+                host.led = (host.led or process.opened) and not process.failed_to_begin
                 if why == "JournalCorrupt":
                     self.timeline.after(_RESTART_MS // 2 * _MS, "people restore a good copy", host.disk.repair)
                 if host.powered:
@@ -128,21 +138,21 @@ class World:
 
     def segments(self) -> list[tuple[str, bytearray]]:
         """The journal's files in order: name, and bytes as they are now."""
-        disk = self.disk
-        if disk.namings != self._namings:
-            self._namings = disk.namings
+        disk = self.journal_of.disk
+        if (disk, disk.namings) != self._named:
+            self._named = disk, disk.namings
             found = sorted(path for path in disk.files if path.suffix == SUFFIX and path.parent == JOURNAL)
             self._segments = found
         return [(path.name, disk.files[path].content) for path in self._segments]
 
     def healthy(self) -> bool:
         """Whether a desk that leads could do its work just now."""
-        leaders = self.leaders
+        leaders = [process for process in self.leaders if process.keeper.held()]
         weather, wire = self.weather, self.wire
         if len(leaders) != 1 or weather.lost or weather.late or wire.outage or self.exchange.halted:
             return False
         process = leaders[0]
-        kind = self.exchange.requests_per_second == 0 and self.disk.faults.room is None
+        kind = self.exchange.requests_per_second == 0 and all(disk.faults.room is None for disk in self.disks)
         return kind and process.venue.heard_up and process.venue.line.up and not process.paused
 
     # the beginning
@@ -163,7 +173,13 @@ class World:
         disk = ProcessDisk(host.disk)
         name = f"{host.name}{host.processes}"
         venue = SimulatedVenue(disk, self.capabilities, lambda raw: self.watcher.sent(name, raw))
-        process = Process(self, name, host.clock, disk, host.store, venue, [self._sources, self._sources])
+        shelf = HostShelf(self.rows, host.store, NAME) if self.replicated else None
+        # Who led goes on as it was started, unless another has led meanwhile; then it follows.
+        follows = not host.led and self.chance.randrange(4) > 0
+        ship_ms = self.chance.choice((20, 100, 500))
+        habits = Habits(shelf, self.synchronous, follows, ship_ms)
+        sources: list[StrategySource] = [self._sources, self._sources]
+        process = Process(self, name, host.clock, disk, host.store, venue, sources, habits)
         line = Line(
             self.timeline,
             self.chance,

@@ -1,6 +1,7 @@
 """Resting orders in price-time priority, and the stops that wait for a price."""
 
-from bisect import insort
+from bisect import bisect_left, insort
+from itertools import takewhile
 
 from quarterdeck.twins.exchange_records import Order, Quote, Side
 
@@ -39,9 +40,14 @@ class Book:
 
     def drop(self, order: Order) -> None:
         """Takes an order out, wherever it is."""
-        entries = self._stops if order.waiting else self._resting[order.side]
-        entries[:] = [entry for entry in entries if entry[2] is not order]
-        order.waiting = False
+        if order.waiting:
+            self._stops = [entry for entry in self._stops if entry[2] is not order]
+            order.waiting = False
+            return
+        entries = self._resting[order.side]
+        place = bisect_left(entries, _key(_entry(order)), key=_key)
+        if place < len(entries) and entries[place][2] is order:
+            del entries[place]
 
     def opposite(self, order: Order) -> list[Order]:
         """Other accounts' orders that this one may meet, best first."""
@@ -49,7 +55,9 @@ class Book:
 
     def crossed(self, side: int, price: int) -> list[Order]:
         """Resting orders of `side` that the outside market's opposite price reaches, best first."""
-        return [entry[2] for entry in self._resting[side] if price > 0 and side * (entry[2].price - price) >= 0]
+        if price <= 0:
+            return []
+        return [e[2] for e in takewhile(lambda entry: side * (entry[2].price - price) >= 0, self._resting[side])]
 
     def triggered(self) -> list[Order]:
         """Stops whose trigger the outside market has reached, oldest first."""

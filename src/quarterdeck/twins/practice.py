@@ -18,6 +18,7 @@ from typing import Any, Final
 import msgspec
 import uvloop
 
+from quarterdeck.errors import DeskError
 from quarterdeck.twins.exchange_records import Quote
 from quarterdeck.twins.practice_clients import Client
 from quarterdeck.twins.practice_core import PracticeCore
@@ -241,7 +242,7 @@ class PracticeServer:
 def serve_practice(
     core: PracticeCore, address: Address, *, seed: int, quotes_per_second: float, say: Callable[[str], None]
 ) -> None:
-    """Serves until SIGINT or SIGTERM. OSError: the address cannot be listened at, or the truth not be kept."""
+    """Serves until SIGINT or SIGTERM. DeskError: the address cannot be listened at, or the truth not be kept."""
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
@@ -256,4 +257,7 @@ def serve_practice(
             await server.close()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run())
+        try:
+            runner.run(run())
+        except OSError as error:
+            raise DeskError(f"the practice exchange at {address} had to stop: {error}") from error

@@ -5,6 +5,7 @@ the process loses nothing that anybody was told; the loss of power may. The same
 the same orders, trades and cash. Quotes that moved nobody are left out, but for the last one before each request.
 """
 
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,8 +64,8 @@ TruthLine = Opened | Asked | Quoted | Halted
 class Truth:
     """One file, open for appending. `path` None: nothing is kept.
 
-    DataError: the file is another exchange's, or a line in its middle cannot be read. A torn last line is cut off: it
-    was never answered.
+    DataError: the file is another exchange's, is in use, or a line in its middle cannot be read. A torn last line is
+    cut off: it was never answered.
     """
 
     def __init__(self, path: Path | None, listings: object) -> None:
@@ -75,6 +76,11 @@ class Truth:
         if path is None:
             return
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, _MODE)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self.close()
+            raise DataError(str(path), "another exchange keeps its truth there now: stop it first") from error
         raw = path.read_bytes()
         whole = raw.rfind(b"\n") + 1
         if whole < len(raw):

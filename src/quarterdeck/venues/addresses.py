@@ -4,15 +4,19 @@ It imports no kernel: a command line uses it, too.
 """
 
 import contextlib
+import errno
 import os
 import socket
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from quarterdeck.errors import ConfigError
 
 __all__ = ["Address", "reachable"]
+
+_LOOK_S: Final = 1.0
 
 
 @contextlib.contextmanager
@@ -64,10 +68,12 @@ class Address:
     def listen(self) -> socket.socket:
         """Returns a listening socket; a Unix one is its owner's alone, and takes the place of one left behind.
 
-        OSError: the address is in use, or cannot be.
+        OSError: somebody listens there, or the address cannot be.
         """
         if self.path is None:
             return socket.create_server((self.host, self.port), backlog=128)
+        if self._answers():
+            raise OSError(errno.EADDRINUSE, f"somebody listens at {self.path}")
         self.path.unlink(missing_ok=True)
         line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         before = os.umask(0o177)
@@ -81,6 +87,13 @@ class Address:
         finally:
             os.umask(before)
         return line
+
+    def _answers(self) -> bool:
+        try:
+            self.connect(_LOOK_S).close()
+        except OSError:
+            return False
+        return True
 
     def __str__(self) -> str:
         return str(self.path) if self.path is not None else f"{self.host}:{self.port}"

@@ -82,7 +82,8 @@ def test_whole_action_refused(status: int, body: bytes, kind: type) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"null", b"[]", b"{", b'{"status":"ok"}', acted(), acted(1), acted({}, {}), acted({"filled": {}}), acted([]),
+        b"", b"null", b"[]", b"{", b'{"status":"ok"}', acted(), acted(1), acted({}, {}), acted({"filled": {}}),
+        acted([]),
         acted({"resting": {"oid": "5"}}), acted({"resting": {"oid": -5}}), acted({"error": 5}), acted("asleep"),
         raw({"status": "err", "response": {"a": 1}}), b"[" * 100_000, b"\xff\xfe",
     ],

@@ -27,6 +27,8 @@ class Line:
         self.reader = StreamReader(universe(), Reader(universe(), TAG), self.lineage, self.put_aside)
 
     def put_aside(self, kind: str, raw: bytes, why: str) -> None:
+        assert len(why) <= 200
+        assert isinstance(raw, bytes)
         self.bad.append(kind)
 
     def hear(self, channel: str, data: Any) -> Any:
@@ -169,7 +171,7 @@ BOOK = {"coin": "XRP", "time": TIME, "levels": [[{"px": "1", "sz": "1"}], [{"px"
         (raw({"channel": "orderUpdates", "data": [update("open", sz="200")]}), "wrong figure"),
         (raw({"channel": "userFills", "data": {"user": USER, "fills": [fill(tid=0)]}}), "wrong figure"),
         (b" " * (4 * 1024 * 1024 + 1), "oversized message"),
-        (b"[" * 100_000, "not JSON"),
+        (b"[" * 100_000, "wrong type"),
     ],
 )
 def test_nonsense_is_put_aside(line: Line, message: bytes, kind: str) -> None:

@@ -137,10 +137,11 @@ def of(order: Any, make: Callable[..., Any], **changes: Any) -> Any:
 
 def test_market_data_comes(desk: Desk) -> None:
     kinds: set[int] = set()
-    while not {EventKind.QUOTE, EventKind.MARK, EventKind.FUNDING} <= kinds:
-        message = desk.wait(lambda message: isinstance(message, MarketData))
-        kinds |= set(message.events["kind"].tolist())
-        assert set(message.events["instrument"].tolist()) <= {2, SPOT_INDEX}
+    while not {EventKind.QUOTE, EventKind.MARK, EventKind.FUNDING, EventKind.TRADE} <= kinds:
+        desk.wait(lambda message: isinstance(message, MarketData))
+        events = [message.events for message in desk.seen if isinstance(message, MarketData)]
+        kinds = {kind for one in events for kind in one["kind"].tolist()}
+        assert {index for one in events for index in one["instrument"].tolist()} <= {2, SPOT_INDEX}
     assert desk.venue.quarantine.total == 0
 
 
@@ -234,25 +235,22 @@ def test_replace_is_one_order_under_a_new_number(desk: Desk) -> None:
 
 
 def test_partial_fill_then_replace_counts_what_was_filled(desk: Desk, twin: Twin) -> None:
-    bid, ask = twin.touch()
-    offered = int(sum(float(row["sz"]) for row in twin.info("l2Book", coin="XRP")["levels"][1][:1]))
-    del bid
-    order = fresh(price=round(ask * 1_000_000), quantity=min(offered, 20_000) + 1_000)
+    best = twin.info("l2Book", coin="XRP")["levels"][1][0]
+    order = fresh(price=round(float(best["px"]) * 1_000_000), quantity=int(float(best["sz"])) + 1_000)
     desk.ask(order)
-    (fill, *_) = desk.fills(order.order_id, 1)
-    filled = desk.order(order.order_id, OrderStatus.PARTIALLY_FILLED).filled if fill.quantity else 0
-    answer = desk.ask(
-        of(order, amend, price=1_000_000, quantity=order.quantity + 50, venue_order_id=fill.venue_order_id)
-    )
+    filled = sum(fill.quantity for fill in desk.fills(order.order_id, 1))
+    assert 0 < filled < order.quantity
+    total = order.quantity + 50
+    answer = desk.ask(of(order, amend, price=1_000_000, quantity=total, venue_order_id=0))
     assert isinstance(answer, Taken)
-    told = desk.ask(
-        AskOrder(request_id=next(IDS), order_id=order.order_id, venue_order_id=0, instrument=2, strategy=3)
-    ).order
-    assert told.quantity == order.quantity + 50
-    assert told.filled >= filled > 0
+    ask = AskOrder(request_id=next(IDS), order_id=order.order_id, venue_order_id=0, instrument=2, strategy=3)
+    told = desk.ask(ask).order
+    assert told.quantity == total
+    assert told.filled == filled
+    left = next(row for row in twin.info("openOrders", user=ADDRESSES["ann"]) if row["oid"] == told.venue_order_id)
+    assert float(left["sz"]) == total - filled
     desk.ask(of(order, cancel))
-    lots = sum(one.quantity for one in desk.fills(order.order_id, filled))
-    desk.ask(fresh(order_type=OrderType.MARKET, price=0, quantity=lots, side=Side.SELL, reduce_only=True))
+    desk.ask(fresh(order_type=OrderType.MARKET, price=0, quantity=filled, side=Side.SELL, reduce_only=True))
 
 
 def test_stop_waits(desk: Desk) -> None:

@@ -212,6 +212,8 @@ class TwinExchange:
             elif kind == EventKind.LEVEL:
                 self.books[index].level(int(event["price"]), int(event["quantity"]), int(event["flags"]))
                 self._news.books.add(index)
+            elif kind == EventKind.QUOTE:
+                self._quoted(index, event)
             elif kind == EventKind.BOOK_CLEAR:
                 self.books[index].clear()
             elif kind == EventKind.MARK:
@@ -220,9 +222,20 @@ class TwinExchange:
             elif kind == EventKind.FUNDING:
                 self._fund_positions(index, int(event["rate"]))
             self._hear(venue_apply(self._markets, events, place, self._reports))
-            if kind == EventKind.MARK:
+            if kind in {EventKind.MARK, EventKind.QUOTE}:
                 self._mark_moved(index)
         self._printing = False
+
+    def _quoted(self, index: int, event: Any) -> None:
+        """A market that is told by its best prices alone has one level a side, and its middle as mark."""
+        book = self.books[index]
+        book.clear()
+        book.level(int(event["bid"]), int(event["bid_quantity"]), 0)
+        book.level(int(event["ask"]), int(event["ask_quantity"]), int(Flag.SELL))
+        if event["bid"] > 0 and event["ask"] > 0:
+            book.mark = (int(event["bid"]) + int(event["ask"])) // 2
+        self._news.books.add(index)
+        self._news.marks.add(index)
 
     def advance(self, now_ns: int) -> None:
         """Lets time pass without an event."""
@@ -373,9 +386,9 @@ class TwinExchange:
             row["liquidation"] = {"liquidatedUser": account.address, "markPx": row["px"], "method": "market"}
         account.fills.append(row)
         self._news.fills.append((account.address, row))
-        # Of two accounts' trade the taker's side is told; what the outside market traded is told already.
-        told = self._printing or any(one[1]["tid"] == tid for one in self._news.trades[-4:])
-        if not (maker and told):
+        # A trade between accounts is told once; what the outside market traded is told already.
+        told = (maker and self._printing) or any(one[1]["tid"] == tid for one in self._news.trades[-4:])
+        if not told:
             self._told_trade(listing.index, -order.side if maker else order.side, price, lots, tid)
         if order.left == 0:
             self._orders.pop(order.oid, None)

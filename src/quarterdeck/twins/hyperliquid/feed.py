@@ -63,14 +63,20 @@ class GeneratedFeed:
 
 
 class RecordedFeed:
-    """Recorded events of one listing, moved in time so that the first one comes at `start_ns`."""
+    """Recorded events of a perpetual, moved in time so that the first one comes at `start_ns`, for one listing."""
 
-    def __init__(self, events: Events, start_ns: int) -> None:
+    def __init__(self, events: Events, start_ns: int, listing: Listing) -> None:
         self._events = take_events(events, np.arange(len(events)))
+        self._events["instrument"] = listing.index
+        kinds = self._events["kind"]
+        sized = (kinds == EventKind.TRADE) | (kinds == EventKind.LEVEL)
+        self._events["quantity"][sized] *= listing.lots
+        quoted = kinds == EventKind.QUOTE
+        self._events["bid_quantity"][quoted] *= listing.lots
+        self._events["ask_quantity"][quoted] *= listing.lots
         if len(events):
             shift = start_ns - int(events["time_ns"][0])
             self._events["time_ns"] += shift
-            self._events["venue_time_ns"] += shift
         self._done = 0
 
     def next_ns(self) -> int:

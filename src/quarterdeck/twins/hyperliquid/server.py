@@ -43,7 +43,8 @@ class TwinOptions:
     speed: float = 1.0
     funds: dict[str, str] = field(default_factory=dict[str, str])
     agents: dict[str, str] = field(default_factory=dict[str, str])
-    recorded: Events | None = None  # of the XRP perpetual, in its ticks and lots
+    recorded: Events | None = None  # of the perpetual `coin`, in its ticks and lots; in place of its own market
+    coin: str = "XRP"
     weight_budget: int = 1_200
     requests: int = 10_000
 
@@ -56,7 +57,7 @@ class TwinServer:
         self._began_ns = time.time_ns()
         listings = default_listings(self._began_ns)
         self.exchange = TwinExchange(listings, self._began_ns)
-        self._feeds: list[Feed] = [self._feed(options)]
+        self._feeds = self._make_feeds(options)
         self._limits = AddressLimits(options.requests)
         self._weights = WeightLimits(options.weight_budget)
         self.information = Information(self.exchange, self._limits)
@@ -72,10 +73,15 @@ class TwinServer:
         for agent, master in options.agents.items():
             self.exchange.accounts[master.lower()].agents[agent.lower()] = "agent"
 
-    def _feed(self, options: TwinOptions) -> Feed:
-        if options.recorded is not None:
-            return RecordedFeed(options.recorded, self._began_ns)
-        return GeneratedFeed(self.exchange.listings, options.seed)
+    def _make_feeds(self, options: TwinOptions) -> list[Feed]:
+        """Each listing's own flow; a recorded perpetual and the spot pair of its coin follow the record instead."""
+        listings = self.exchange.listings
+        if options.recorded is None:
+            return [GeneratedFeed(listings, options.seed)]
+        followers = [one for one in listings if one.base == options.coin]
+        others = [one for one in listings if one.base != options.coin]
+        recorded = [RecordedFeed(options.recorded, self._began_ns, one) for one in followers]
+        return [*recorded, GeneratedFeed(others, options.seed)]
 
     async def start(self, host: str = "127.0.0.1") -> None:
         """Begins to listen, and lets the market go."""

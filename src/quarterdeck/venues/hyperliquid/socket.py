@@ -78,8 +78,8 @@ class StreamSocket:
     @staticmethod
     async def _connect(address: str) -> tuple[WSTransport, _Listener]:
         try:
-            connect: Any = picows.ws_connect
-            transport, listener = await connect(_Listener, address, max_frame_size=MESSAGE_BYTES_MAX + 1024)
+            library: Any = picows  # its signature is not typed whole
+            transport, listener = await library.ws_connect(_Listener, address, max_frame_size=MESSAGE_BYTES_MAX + 1024)
         except OSError:
             raise
         except Exception as error:  # picows has errors of its own for a handshake that fails

@@ -45,7 +45,7 @@ from quarterdeck.venues.hyperliquid.schema import (
     WireTrades,
     WireUser,
 )
-from quarterdeck.venues.hyperliquid.universe import Universe
+from quarterdeck.venues.hyperliquid.universe import Listed, Universe
 from quarterdeck.venues.messages import FillsNews, MarketData, Message, OrderNews
 
 __all__ = ["GREETING", "MESSAGE_BYTES_MAX", "StreamReader"]
@@ -55,6 +55,7 @@ MESSAGE_BYTES_MAX: Final = 4 * 1024 * 1024
 _PPB: Final = 9  # decimals of a rate
 _ROWS_MAX: Final = 20_000
 _PROBLEM_MAX: Final = 160
+_TEXTS_MAX: Final = 8_192
 
 # EVENT's 64 bytes: two times; kind, flags, instrument, strategy, check; five words.
 _EVENT: Final = struct.Struct("<qqBBhhHqqqqq")
@@ -63,7 +64,25 @@ _MARK, _FUNDING, _PAYMENT = EventKind.MARK, EventKind.FUNDING, EventKind.FUNDING
 _SELL, _LAST = int(Flag.SELL), int(Flag.LAST)
 _NOBODY: Final = -1
 
+_WORDS: Final = EVENT.itemsize // 8
+_TIME, _HEAD, _PRICE = 1, 2, 3  # words of an event: the venue's time; kind, flags, instrument, strategy; the payload
+
 assert _EVENT.size == EVENT.itemsize
+
+
+class _Texts(dict[str, int]):
+    """Figures that were read before: a book repeats its prices, and most of its sizes, in every message."""
+
+    def __init__(self, read: Callable[[str], int]) -> None:
+        super().__init__()
+        self._read = read
+
+    def __missing__(self, text: str) -> int:
+        value = self._read(text)
+        if len(self) >= _TEXTS_MAX:
+            self.clear()
+        self[text] = value
+        return value
 
 
 class StreamReader:
@@ -78,6 +97,8 @@ class StreamReader:
     ) -> None:
         self.universe, self._reader, self._lineage, self._bad = universe, reader, lineage, bad
         self._decoder = msgspec.json.Decoder(StreamMessage)
+        self._price_texts: dict[int, _Texts] = {}
+        self._size_texts: dict[int, _Texts] = {}
         self._rates: dict[int, int] = {}
         self._paid_ns: dict[int, int] = {}
         self._paid_known = False
@@ -129,12 +150,23 @@ class StreamReader:
             listed = self.universe.by_coin.get(trade.coin)
             if listed is None:
                 continue
-            lots, time_ns = listed.lots(trade.sz), nanoseconds(trade.time)
+            lots, time_ns = self._sizes(listed)[trade.sz], nanoseconds(trade.time)
             if lots <= 0 or not 0 < trade.tid < 2**63:
                 raise BadMessage("trade", f"trade {trade.tid} of {trade.sz[:40]!r}")
             flags = _SELL if trade.side == "A" else 0
             out += _EVENT.pack(
-                0, time_ns, _TRADE, flags, listed.index, _NOBODY, 0, listed.ticks(trade.px), lots, 0, trade.tid, 0
+                0,
+                time_ns,
+                _TRADE,
+                flags,
+                listed.index,
+                _NOBODY,
+                0,
+                self._prices(listed)[trade.px],
+                lots,
+                0,
+                trade.tid,
+                0,
             )
             self.newest_ns = max(self.newest_ns, time_ns)
         return _market(out)
@@ -144,8 +176,9 @@ class StreamReader:
         if listed is None:
             return ()
         bid, ask = data.bbo
-        bid_ticks, bid_lots = (listed.ticks(bid.px), listed.lots(bid.sz)) if bid else (0, 0)
-        ask_ticks, ask_lots = (listed.ticks(ask.px), listed.lots(ask.sz)) if ask else (0, 0)
+        prices, sizes = self._prices(listed), self._sizes(listed)
+        bid_ticks, bid_lots = (prices[bid.px], sizes[bid.sz]) if bid else (0, 0)
+        ask_ticks, ask_lots = (prices[ask.px], sizes[ask.sz]) if ask else (0, 0)
         if bid_ticks >= ask_ticks > 0 or bid_lots < 0 or ask_lots < 0:
             raise BadMessage("crossed quote", f"{bid} {ask}"[:_PROBLEM_MAX])
         time_ns = nanoseconds(data.time)
@@ -165,21 +198,38 @@ class StreamReader:
             return ()
         bids, asks = data.levels
         time_ns = nanoseconds(data.time)
-        index, ticks, lots, pack = listed.index, listed.ticks, listed.lots, _EVENT.pack
-        rows = [(ticks(level.px), lots(level.sz), 0) for level in bids]
-        rows += [(ticks(level.px), lots(level.sz), _SELL) for level in asks]
-        if len(rows) > _ROWS_MAX or any(row[1] <= 0 for row in rows):
-            raise BadMessage("book", f"{len(rows)} levels, or one without a size")
-        if bids and asks and rows[0][0] >= rows[len(bids)][0]:
+        index, steps, sizes = listed.index, self._prices(listed), self._sizes(listed)
+        levels = [*bids, *asks]
+        prices = [steps[level.px] for level in levels]
+        lots = [sizes[level.sz] for level in levels]
+        if len(levels) > _ROWS_MAX or (lots and min(lots) <= 0):
+            raise BadMessage("book", f"{len(levels)} levels, or one without a size")
+        if bids and asks and prices[0] >= prices[len(bids)]:
             raise BadMessage("crossed book", f"bid {bids[0].px[:40]}, ask {asks[0].px[:40]}")
-        out = bytearray(pack(0, time_ns, _CLEAR, 0, index, _NOBODY, 0, 0, 0, 0, 0, 0))
-        last = len(rows) - 1
-        for place, (price, size, flags) in enumerate(rows):
-            more = flags | _LAST if place == last else flags
-            out += pack(0, time_ns, _LEVEL, more, index, _NOBODY, 0, price, size, 0, 0, 0)
+        words = np.zeros((1 + len(levels), _WORDS), np.int64)
+        words[:, _TIME] = time_ns
+        words[0, _HEAD] = _head(_CLEAR, 0, index)
+        words[1:, _HEAD] = _head(_LEVEL, 0, index)
+        words[1 + len(bids) :, _HEAD] = _head(_LEVEL, _SELL, index)
+        if levels:
+            words[-1, _HEAD] = _head(_LEVEL, (_SELL if asks else 0) | _LAST, index)
+            words[1:, _PRICE] = prices
+            words[1:, _PRICE + 1] = lots
         self.newest_ns = max(self.newest_ns, time_ns)
-        self.touch[index] = (rows[0][0] if bids else 0, rows[len(bids)][0] if asks else 0)
-        return _market(out)
+        self.touch[index] = (prices[0] if bids else 0, prices[len(bids)] if asks else 0)
+        return (MarketData(events=words.reshape(-1).view(EVENT)),)
+
+    def _prices(self, listed: Listed) -> "_Texts":
+        known = self._price_texts.get(listed.index)
+        if known is None:
+            known = self._price_texts[listed.index] = _Texts(listed.ticks)
+        return known
+
+    def _sizes(self, listed: Listed) -> "_Texts":
+        known = self._size_texts.get(listed.index)
+        if known is None:
+            known = self._size_texts[listed.index] = _Texts(listed.lots)
+        return known
 
     def _context(self, data: ContextData) -> tuple[Message, ...]:
         listed = self.universe.by_coin.get(data.coin)
@@ -242,6 +292,11 @@ def _rate(text: str) -> int:
     if not digits.isdigit() or len(digits) > 18 or not (part or "0").isdigit():
         raise BadMessage("funding rate", f"{text[:40]!r}")
     return sign * int(digits)
+
+
+def _head(kind: int, flags: int, index: int) -> int:
+    """The third word of an event, for no strategy."""
+    return int.from_bytes(struct.pack("<BBhhH", kind, flags, index, _NOBODY, 0), "little", signed=True)
 
 
 def _market(out: bytearray) -> tuple[Message, ...]:

@@ -83,7 +83,7 @@ class _Talk:
 class PracticeVenue:
     """One account at a practice exchange. See `quarterdeck.venues.protocol.Venue`."""
 
-    capabilities = Capabilities()
+    capabilities = Capabilities(latest_ms=2_000)  # the exchange refuses what is late, by its own clock
 
     def __init__(
         self, address: Address, desk: str, account: str, terms: DeskTerms, options: PracticeOptions | None = None
@@ -91,7 +91,7 @@ class PracticeVenue:
         self._address, self._desk, self._account, self._terms = address, desk, account, terms
         self._options = options or PracticeOptions()
         self.quarantine = Quarantine(f"the practice exchange at {address}", self._options.say)
-        self._gate = threading.Lock()
+        self._gate = threading.RLock()  # whoever is delivered to may send at once
         self._deliver: Deliver | None = None
         self._talk: _Talk | None = None
         self._told_down = False
