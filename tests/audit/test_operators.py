@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from quarterdeck.audit import operator_commands
-from quarterdeck.audit.operators import operator_lines
+from quarterdeck.audit.operators import command_note, operator_lines
 from quarterdeck.errors import JournalCorrupt
-from quarterdeck.journal import JournalWriter, attach
+from quarterdeck.journal import JournalWriter, attach, note
 from quarterdeck.kernel.records import EVENT
 from quarterdeck.kernel.vocabulary import EventKind, Flag
 from tests.journal.builders import DESK, SMALL, quotes
@@ -91,3 +91,18 @@ def test_a_log_of_a_changed_journal_is_refused(tmp_path: Path) -> None:
     with pytest.raises(JournalCorrupt):
         list(operator_commands(root))
     assert len(list(operator_commands(root, verify=False))) == 1
+
+
+def test_what_is_no_event_of_the_kernel_is_a_note_and_listed_too(tmp_path: Path) -> None:
+    root = journal(
+        tmp_path,
+        note("session 3: quarterdeck 0.1.0", 5),
+        command_note("stop", "operator-1", "ada@bridge", "end of day", 1_700_000_000_000_000_001),
+        note('{"not": "a command"}', 6),
+        command(EventKind.POSITION_ADOPTED, b'{"who":"operator-1","why":"it is ours"}', instrument=0),
+        command(EventKind.ORDER_REQUEST, b'{"signal": 3}'),
+    )
+    stop, adopted = operator_commands(root)
+    assert (stop.verb, stop.person, stop.origin, stop.why) == ("stop", "operator-1", "ada@bridge", "end of day")
+    assert (stop.scope, stop.time) == ("desk", "2023-11-14T22:13:20.000000001Z")
+    assert (adopted.verb, adopted.person, adopted.scope) == ("position-adopted", "operator-1", "instrument 0")

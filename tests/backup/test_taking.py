@@ -224,13 +224,13 @@ def test_a_disk_that_is_full_leaves_no_half_backup(
     room: int, short: int | None, plain: DeskConfig, tmp_path: Path
 ) -> None:
     disk = MemoryDisk()
-    take_backup(plain, plain.folder, NOW_NS, to=tmp_path, disk=disk)
+    take_backup(plain, plain.folder, NOW_NS, to=tmp_path, disk=disk, reserve_bytes=0)
     before = stored(disk)
     needed = sum(map(len, disk.files.values()))
     disk.room, disk.short = room, short
     failed: BackupError | None = None
     try:
-        take_backup(plain, plain.folder, NOW_NS + DAY_NS, to=tmp_path, disk=disk)
+        take_backup(plain, plain.folder, NOW_NS + DAY_NS, to=tmp_path, disk=disk, reserve_bytes=0)
     except BackupError as error:
         failed = error
     assert not any(path.name.endswith(".unfinished") for path in disk.files)
@@ -242,12 +242,21 @@ def test_a_disk_that_is_full_leaves_no_half_backup(
     assert room < needed
 
 
+def test_a_backup_leaves_the_journal_its_reserve(plain: DeskConfig, tmp_path: Path) -> None:
+    reserve = plain.journal.disk_reserve_mib << 20
+    disk = MemoryDisk(reserve + 1_000)
+    with pytest.raises(BackupError, match="256 MiB are free, and the journal keeps 256 MiB in reserve"):
+        take_backup(plain, plain.folder, NOW_NS, to=tmp_path, disk=disk)
+    assert stored(disk) == set()
+    assert take_backup(plain, plain.folder, NOW_NS, to=tmp_path, disk=MemoryDisk(reserve * 2)).stored > 2
+
+
 @pytest.mark.parametrize("failing", ["sync_error", "write_error"])
 def test_a_disk_that_fails_leaves_no_half_backup(failing: str, plain: DeskConfig, tmp_path: Path) -> None:
     disk = MemoryDisk()
     setattr(disk, failing, OSError(errno.EIO, os.strerror(errno.EIO)))
     with pytest.raises(BackupError, match="Input/output error; nothing was left half done"):
-        take_backup(plain, plain.folder, NOW_NS, to=tmp_path, disk=disk)
+        take_backup(plain, plain.folder, NOW_NS, to=tmp_path, disk=disk, reserve_bytes=0)
     assert stored(disk) == set()
 
 

@@ -26,9 +26,9 @@ from tests.desk.builders import Idle  # noqa: E402 - as above
 
 IMPORTED = time.monotonic()
 STEP = 1  # tick of the practice walk
-DISTANCES = (0, 1, 2, 60)  # the last one rests for as long as it is let
+DISTANCES = (0, 1, 2, 60, 90)  # the last ones rest for as long as they are let
 HELD_MOST = 200
-WORKING_MOST = 6
+WORKING_MOST = 10
 
 
 class Busy(Idle):
@@ -47,7 +47,9 @@ class Busy(Idle):
             desk.cancel(orders[0].order_id)
         draw = chance.random()
         lots = chance.randrange(1, 6)
-        if draw < 0.15 and held < HELD_MOST:
+        if draw < 0.05:
+            desk.sell(0, lots) if held > 0 else desk.buy(0, lots)
+        elif draw < 0.15 and held < HELD_MOST:
             desk.buy(0, lots, quote.ask)
         elif draw < 0.3 and held > -HELD_MOST:
             desk.sell(0, lots, quote.bid)

@@ -1,4 +1,4 @@
-"""A live desk process with a lease, for the succession proof: `python -m tests.desk.busy_pair FOLDER busy|calm run|follow`.
+"""A live desk process with a lease: `python -m tests.desk.busy_pair FOLDER busy|calm run|follow`.
 
 As `busy_desk`; it says when it follows, and when it leads and is ready.
 """
@@ -11,18 +11,18 @@ from pathlib import Path
 
 os.environ.setdefault("QUARTERDECK_CAPACITY", "small")
 
-from quarterdeck.config import load_desk  # noqa: E402 - the capacity is read when the kernel is imported
-from quarterdeck.desk.bell import Bell  # noqa: E402 - as above
-from quarterdeck.desk.live import LiveOptions, LiveSession  # noqa: E402 - as above
-from quarterdeck.desk.loop import run_session  # noqa: E402 - as above
-from quarterdeck.desk.place import DeskPlace  # noqa: E402 - as above
-from quarterdeck.desk.seat import Seat  # noqa: E402 - as above
-from quarterdeck.desk.session import Voices  # noqa: E402 - as above
-from quarterdeck.desk.wire import Command, Verb, ask  # noqa: E402 - as above
-from quarterdeck.errors import DeskError, LeaseLost  # noqa: E402 - as above
-from quarterdeck.venues.links import open_venue  # noqa: E402 - as above
-from tests.desk.builders import Idle  # noqa: E402 - as above
-from tests.desk.busy_desk import Busy, say  # noqa: E402 - as above
+from quarterdeck.config import load_desk
+from quarterdeck.desk.bell import Bell
+from quarterdeck.desk.live import LiveOptions, LiveSession
+from quarterdeck.desk.loop import run_session
+from quarterdeck.desk.place import DeskPlace
+from quarterdeck.desk.seat import Seat
+from quarterdeck.desk.session import Voices
+from quarterdeck.desk.wire import Command, Verb, ask
+from quarterdeck.errors import DeskError, LeaseLost
+from quarterdeck.venues.links import open_venue
+from tests.desk.builders import Idle
+from tests.desk.busy_desk import Busy, say
 
 
 def follows(place: DeskPlace, desk: str) -> None:

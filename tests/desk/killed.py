@@ -3,7 +3,8 @@
     python -m tests.desk.killed [--kills 100] [--seed N] [--keep FOLDER]
 
 A desk process trades at a practice exchange process. At random moments, under load, the desk dies by SIGKILL; one time
-in five the exchange dies, one time in ten both. Each is started again and must say that it is ready. At the end:
+in five the exchange dies, one time in ten both; answers are lost, late, garbled or refused as well. Each is started
+again and must say that it is ready. At the end:
 
 - no client id was ever sent to the exchange twice, and none that the journal does not know;
 - every fill of the exchange is in the journal, and none is applied twice: position and cash are equal;
@@ -42,6 +43,7 @@ REPOSITORY: Final = Path(__file__).resolve().parents[2]
 PATIENCE_S: Final = 60.0
 QUOTES: Final = 150
 OPEN: Final = (OrderStatus.SUBMITTED, OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED, OrderStatus.UNKNOWN)
+FAULTS: Final = ((Fault.DELAY, 40), (Fault.DROP_ACKS, 10), (Fault.DISCONNECT, 1), (Fault.GARBLE, 10), (Fault.REJECT, 5))
 UNHEARD: Final = (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN)
 SETTINGS: Final = """
 [reconciliation]
@@ -112,6 +114,7 @@ class Tally:
     """What happened, for people."""
 
     kills: Counter[str] = field(default_factory=Counter[str])
+    faults: Counter[str] = field(default_factory=Counter[str])
     ready_s: list[float] = field(default_factory=list[float])
     import_s: list[float] = field(default_factory=list[float])
     recover_s: list[float] = field(default_factory=list[float])
@@ -143,8 +146,15 @@ class Proof:
         self.tally.import_s.append(float(imports))
         self.tally.recover_s.append(float(recovers))
 
+    def strike(self) -> None:
+        """In two lives of five something is wrong between desk and exchange, too."""
+        fault, amount = self.chance.choice(FAULTS) if self.chance.random() < 0.4 else (Fault.CLEAR, 0)
+        ask_admin(self.address, Admin(fault=fault, amount=amount))
+        self.tally.faults[fault] += fault is not Fault.CLEAR
+
     def kill_once(self) -> None:
         """Kills the desk, the exchange or both; one desk in six before it was ready."""
+        self.strike()
         draw = self.chance.random()
         what = "exchange" if draw < 0.2 else "both" if draw < 0.3 else "desk"
         if what == "desk" and self.chance.random() < 1 / 6:
@@ -168,6 +178,7 @@ class Proof:
 
     def finish(self) -> dict[str, Any]:
         """Lets both sides come to rest, ends the desk in order, and compares; returns figures for people."""
+        ask_admin(self.address, Admin(fault=Fault.CLEAR))
         self.wait_ready()
         self.desk.kill()
         self.desk = self.start_desk("calm")
@@ -216,6 +227,7 @@ class Proof:
         assert known.cash == record["cash"][0], f"cash {known.cash} here, {record['cash'][0]} there"
         return {
             "kills": dict(self.tally.kills),
+            "faults on the way": {str(fault): count for fault, count in self.tally.faults.items() if count},
             "orders sent": len(placed),
             "fills": len(theirs),
             "repeats of fills in the journal": sum(known.fills.values()) - len(theirs),

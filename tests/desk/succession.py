@@ -17,6 +17,8 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+os.environ.setdefault("QUARTERDECK_CAPACITY", "small")
+
 from quarterdeck.desk.place import DeskPlace
 from quarterdeck.desk.wire import Command, Verb, ask
 from quarterdeck.errors import DeskError
@@ -30,7 +32,7 @@ ttl_s = 1.0
 margin_s = 0.3
 longest_request_s = 0.6
 """
-HOW: Final = ("kill", "kill", "sleep", "hand over")
+HOW: Final = ("kill", "sleep", "hand over", "kill")
 
 
 class Succession(Proof):

@@ -41,7 +41,8 @@ def test_a_backup_that_is_due_is_made_and_told(hurt: bool, tmp_path: Path) -> No
     config = desk(tmp_path, PLAIN, events=100)
     if hurt:
         path = sorted((tmp_path / "data" / "journal").glob("*.qdj"))[0]
-        path.write_bytes(path.read_bytes()[:-100])
+        raw = path.read_bytes()
+        path.write_bytes(raw[:5000] + bytes([raw[5000] ^ 1]) + raw[5001:])
     clock = Clock()
     with DeskLogs(tmp_path / "logs", "harbour") as logs:
         chores = Chores(config, DeskPlace(tmp_path), logs, wall=clock, monotonic=clock)
@@ -75,7 +76,7 @@ def test_it_does_something_once_a_second(tmp_path: Path) -> None:
     assert told["event"] == "BACKUP_OFF"
 
 
-def test_a_log_that_cannot_be_opened_anew_goes_on_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_that_cannot_be_opened_anew_goes_on_as_it_was(tmp_path: Path) -> None:
     config = desk(tmp_path, "", events=50)
     clock = Clock()
     with DeskLogs(tmp_path / "logs", "harbour") as logs:

@@ -5,9 +5,12 @@ What is tested: `quarterdeck.desk.live`, `quarterdeck.desk.loop` and `quarterdec
 
 from pathlib import Path
 
+import pytest
+
 from tests.desk.killed import prove
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_or_doubled_when_processes_are_killed(tmp_path: Path, seed: int) -> None:
     found = prove(tmp_path / "desk", 3, seed)
     assert sum(found["kills"].values()) == 3

@@ -4,8 +4,6 @@ And `quarterdeck.cli.practice`, `quarterdeck.cli.adopting`: the commands around 
 """
 
 import json
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from quarterdeck.cli import adopting, app, practice
 from quarterdeck.config import load_desk
 from quarterdeck.desk.bell import Bell
 from quarterdeck.desk.live import LiveOptions, LiveSession
 from quarterdeck.desk.loop import run_session
 from quarterdeck.desk.place import DeskPlace
+from quarterdeck.errors import ConfigError, DeskError
 from quarterdeck.runtime.replay import replay_desk
 from quarterdeck.twins.practice_faults import Admin, Fault, ask_admin
 from quarterdeck.venues.addresses import Address
@@ -28,6 +29,7 @@ from tests.desk.busy_desk import Busy
 from tests.desk.killed import Process, write_desk
 
 PATIENCE_S = 60.0
+assert adopting.adopt is not practice.practice  # their commands are in `app`
 CLI = ("-c", "import quarterdeck.cli, quarterdeck.cli.practice, quarterdeck.cli.adopting; quarterdeck.cli.main()")
 
 
@@ -45,8 +47,15 @@ def exchange(folder: Path) -> Iterator[Process]:
     process.kill()
 
 
-def cli(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *CLI, *words], capture_output=True, text=True, check=False)
+def cli(*words: str) -> str:
+    """Runs a command in this process; returns what it printed, or raises its error."""
+    result = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def status(folder: str) -> dict[str, Any]:
+    return json.loads(cli("status", folder, "--json"))
 
 
 def drive(folder: Path, until: Callable[[LiveSession], bool], each: Callable[[LiveSession], None] | None = None) -> Any:
@@ -137,22 +146,20 @@ def test_the_command_line_runs_a_live_desk(tmp_path: Path) -> None:
     desk = Process(*CLI, "run", folder, "--for", "50")
     try:
         deadline = time.monotonic() + PATIENCE_S
-        status: dict[str, Any] = {}
-        while not status.get("recovered"):
+        while not (tmp_path / "live" / "data" / "control.sock").exists() or not status(folder)["recovered"]:
             assert time.monotonic() < deadline
             assert desk.alive
-            told = cli("status", folder, "--json")
-            status = json.loads(told.stdout) if told.returncode == 0 else {}
-        assert status["mode"] == "live"
-        nothing = cli("adopt", folder, "XRP", "--person", "operator-1", "--why", "a drill")
-        assert (nothing.returncode, nothing.stderr.count("nothing to adopt")) == (1, 1)
-        assert json.loads(cli("practice-fault", folder, "--json").stdout)["connections"] == 1
-        assert cli("practice-fault", folder, "disconnected").returncode == 2
-        assert cli("stop", folder).returncode == 0
+        assert status(folder)["mode"] == "live"
+        with pytest.raises(DeskError, match="nothing to adopt"):
+            cli("adopt", folder, "XRP", "--person", "operator-1", "--why", "a drill")
+        assert json.loads(cli("practice-fault", folder, "--json"))["connections"] == 1
+        with pytest.raises(ConfigError, match="one of disconnect, delay"):
+            cli("practice-fault", folder, "disconnected")
+        assert "winds down" in cli("stop", folder)
         assert "digest" in desk.rest()
     finally:
         desk.kill()
         exchange.kill()
-    assert cli("replay", folder).returncode == 0
-    refused = cli("run", folder, "--seed", "1")
-    assert (refused.returncode, "trades live" in refused.stderr) == (1, True)
+    assert "digest" in cli("replay", folder)
+    with pytest.raises(DeskError, match="trades live"):
+        cli("run", folder, "--seed", "1")

@@ -22,7 +22,7 @@ from quarterdeck.errors import DeskError, LeaseLost
 from quarterdeck.journal import verify
 from quarterdeck.runtime.replay import replay_desk
 from tests.desk.builders import pump
-from tests.desk.standbys import QUICK, leading, new_session, standby_desk
+from tests.desk.standbys import LEASE, leading, new_session, standby_desk
 
 
 class Hosts:
@@ -57,7 +57,7 @@ class Hosts:
 
 @pytest.fixture(params=["file", "postgresql"])
 def hosts(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Hosts]:
-    more = QUICK
+    more = LEASE
     if request.param == "postgresql":
         monkeypatch.setenv("DATABASE_URL", request.getfixturevalue("postgres_url"))
     made = Hosts(standby_desk(tmp_path / "desk", request.param, more), tmp_path)
@@ -68,7 +68,7 @@ def hosts(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.fixture
 def database(tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> Generator[Hosts]:
     monkeypatch.setenv("DATABASE_URL", postgres_url)
-    made = Hosts(standby_desk(tmp_path / "desk", "postgresql", QUICK + "synchronous = true\n"), tmp_path)
+    made = Hosts(standby_desk(tmp_path / "desk", "postgresql", LEASE + "synchronous = true\n"), tmp_path)
     yield made
     made.close()
 
@@ -117,7 +117,7 @@ def test_after_a_stop_nobody_takes_over_and_a_start_does(hosts: Hosts) -> None:
         standby = hosts.standby()
         pump(session, 100)
         level(standby, session)
-    end = time.monotonic() + 1.5  # longer than the lease
+    end = time.monotonic() + 3.5  # longer than the lease
     while time.monotonic() < end:
         assert not standby.turn()
         standby.wait()
@@ -135,11 +135,12 @@ def test_a_leader_that_is_gone_is_succeeded(hosts: Hosts) -> None:
     until(standby.turn)
     leadership, warm = standby.succeed()
     assert leadership.epoch == 2
-    assert leadership.held()
+    assert not leadership.held(), "a request of before may still arrive"
     after = new_session(hosts.config, hosts.b, leadership, warm=warm)
     after.open()
     assert any("recovered: 0 records replayed" in sentence for sentence in after.recovered.said)
     assert after.recovered.epoch == 2
+    assert leadership.held()
     pump(after, 200)
     after.close()
     leadership.end(after.recovered.writer.flushed_sequence, settled=True, stopped=True)
@@ -197,7 +198,7 @@ def test_on_command_the_heir_goes_on_at_once(hosts: Hosts) -> None:
     until(standby.turn)
     successor, warm = standby.succeed()
     assert successor.held()
-    assert time.monotonic() - began < 0.5, "it waits for nothing"
+    assert time.monotonic() - began < 3, "it waits for nothing"
     after = new_session(hosts.config, hosts.b, successor, warm=warm)
     after.open()
     assert after.desk.states[0]["open_count"] == 0

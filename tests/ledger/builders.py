@@ -82,6 +82,8 @@ class Trader:
     def live(self, steps: Sequence[Step]) -> "Trader":
         for step in steps:
             getattr(self, f"_{step.what}")(step)
+            if self.desk.state["instruments"][step.instrument]["unreconciled"]:  # or nothing more is traded there
+                self._event(EventKind.RECONCILIATION, step.instrument, value=0)
         return self
 
     def _event(self, kind: EventKind, instrument: int = 0, strategy: int = 0, **words: int) -> list[Any]:

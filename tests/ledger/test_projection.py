@@ -15,7 +15,7 @@ from sqlalchemy import delete, update
 
 from quarterdeck.errors import LedgerError, ReplayError
 from quarterdeck.journal import JournalReader
-from quarterdeck.kernel.records import INSTRUMENTS
+from quarterdeck.kernel.records import INSTRUMENTS, ORDERS
 from quarterdeck.kernel.vocabulary import EventKind, LedgerAccount
 from quarterdeck.ledger.agreement import POSITION_WORDS, balances, positions
 from quarterdeck.ledger.database import Database
@@ -74,6 +74,18 @@ def check_leads_back(database: Database, folder: Path) -> None:
                 assert row["reason_code"] == "emergency_exit"
 
 
+def check_results(database: Database) -> None:
+    """What the fills say was realised is what their owners' positions gained, and what the postings took as fees."""
+    rows = all_rows(database)
+    exponents = {purse.currency: purse.exponent for purse in LABELS.purses}
+    owned = {(row["sequence"], row["strategy"]): row for row in rows["ledger_moves"]}
+    for fill in rows["ledger_fills"]:
+        move = owned[fill["sequence"], fill["strategy"]]
+        assert fill["pnl_realized"].scaleb(exponents[fill["currency"]]) == move["realised"]
+        assert fill["fee"].scaleb(exponents[fill["currency"]]) == fill["fee_units"] == move["fees"]
+        assert move["quantity"] == (1 if fill["side"] == "BUY" else -1) * fill["quantity_lots"]
+
+
 @given(OPERATIONS)
 @settings(max_examples=60)
 def test_rows_add_up_to_the_kernel(operations: list[Step]) -> None:
@@ -84,13 +96,16 @@ def test_rows_add_up_to_the_kernel(operations: list[Step]) -> None:
         database = built(folder)
         check_adds_up(database, trader.desk.state)
         check_leads_back(database, folder)
+        check_results(database)
         nets = trader.desk.state["instruments"]["net"]["fills"]
         assert len(all_rows(database)["ledger_fills"]) == int(nets.sum())
 
 
 def test_a_life_has_every_kind_of_posting(tmp_path: Path) -> None:
     write_life(tmp_path, life(3, 600).desk)
-    rows = all_rows(built(tmp_path))
+    database = built(tmp_path)
+    check_results(database)
+    rows = all_rows(database)
     accounts = {row[side] for row in rows["ledger_entries"] for side in ("debit", "credit")}
     assert accounts == {account.name.lower() for account in LedgerAccount}
     moved = {row["event"] for row in rows["ledger_moves"]}
@@ -311,6 +326,21 @@ def test_after_a_split_the_old_price_is_no_measure(tmp_path: Path) -> None:
     (fill,) = all_rows(built(tmp_path))["ledger_fills"]
     assert fill["signal"] is not None
     assert (fill["slippage_bps"], fill["arrival"], fill["slippage"]) == (None, None, None)
+
+
+def test_an_order_that_was_taken_over_has_no_signal(tmp_path: Path) -> None:
+    """Not even that of the order whose slot it has."""
+    trader = Trader()
+    desk = trader.desk
+    first = desk.order(1, 10)
+    desk.report(EventKind.ORDER_CANCELED, first)
+    lost = first + ORDERS
+    desk.event(EventKind.ORDER_ADOPTED, instrument=0, strategy=0, price=PRICE, quantity=10, order_id=lost)
+    desk.fill(lost, 10)
+    write_life(tmp_path, desk)
+    (fill,) = all_rows(built(tmp_path))["ledger_fills"]
+    assert (fill["order_id"], fill["order_state"]) == (lost, "FILLED")
+    assert (fill["signal"], fill["slippage_bps"], fill["person"]) == (None, None, None)
 
 
 def test_days_join_without_a_gap(tmp_path: Path) -> None:

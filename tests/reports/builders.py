@@ -145,6 +145,7 @@ OTHERS = (
     event(EventKind.TRANSFER, BEGIN_NS - 11 * HOUR, row=0, amount=CASH),
     event(EventKind.FUNDING_PAYMENT, BEGIN_NS + 4 * HOUR, instrument=XRP, amount=-7_000),
     event(EventKind.CHARGE, BEGIN_NS + 5 * HOUR, row=0, column=LedgerAccount.BORROW, amount=1_500),
+    event(EventKind.CHARGE, BEGIN_NS + 5 * HOUR, row=0, column=LedgerAccount.FEES, amount=-600),
     event(EventKind.QUOTE, BEGIN_NS + 6 * HOUR, instrument=XRP, bid=10_400, ask=10_400),
     event(EventKind.CLOCK, BEGIN_NS + 30 * HOUR),
 )
@@ -172,7 +173,7 @@ class VenueBooks:
     @classmethod
     def true(cls, trades: Sequence[TradeReport] = TRADES) -> "VenueBooks":
         """Added up from the trades alone: a perpetual keeps its value in cash until it is closed."""
-        books = cls(list(trades), {}, CASH - 7_000 - 1_500)
+        books = cls(list(trades), {}, CASH - 7_000 - 1_500 + 600)
         open_cost = 0
         held = 0
         for one in trades:

@@ -159,7 +159,8 @@ def test_what_made_the_result(config: DeskConfig) -> None:
     assert parts["rebates"] == Decimal(3_000).scaleb(-8)
     assert parts["funding"] == Decimal(-7_000).scaleb(-8)
     assert parts["borrow_costs"] == Decimal(1_500).scaleb(-8)
-    assert (parts["fees_received"], parts["gas"], parts["adjustment"], parts["slippage"]) == (0, 0, 0, 0)
+    assert parts["fees_received"] == Decimal(600).scaleb(-8)
+    assert (parts["gas"], parts["adjustment"], parts["slippage"]) == (0, 0, 0)
     pnl: Any = shown["pnl_reconciliation"]
     assert Decimal(pnl["ledger_pnl"]) == parts["directional"] - parts["fees_paid"] + parts["rebates"]
     # Held when the day began: 100 XRP and 30 SOL at their marks. When the next one began, and the last fill was not

@@ -203,24 +203,29 @@ def test_the_shape() -> None:
     assert shown["pnl_decomposition"] == {"directional": "1.50"}
 
 
-def test_results_of_a_missed_trade() -> None:
+@pytest.mark.parametrize(
+    ("missed_at", "expected"),
+    [
+        (0, "20.00000000"),  # bought before the sale: 9,000 and 11,000 are 10,000 on average, sold at 12,000
+        (2, "20.00000000"),
+        (4, "30.00000000"),  # bought after it: 9,000 sold at 12,000
+    ],
+)
+def test_results_of_a_missed_trade(missed_at: int, expected: str) -> None:
     """From what was held, at average cost, with the trade that the ledger lacks in its place."""
     opening = {"BTC": (10, 10 * 9_000 * 100_000)}
     heard = [
-        Trade(instrument="BTC", trade_id=1, side=1, price=11_000, lots=10, fee=0, time_ns=1),
+        Trade(instrument="ETH", trade_id=1, side=1, price=11_000, lots=10, fee=0, time_ns=1),
         Trade(instrument="BTC", trade_id=3, side=-1, price=12_000, lots=10, fee=0, time_ns=3),
     ]
-    missed = Trade(instrument="BTC", trade_id=2, side=-1, price=11_500, lots=10, fee=700, time_ns=2)
+    missed = Trade(instrument="BTC", trade_id=2, side=1, price=11_000, lots=10, fee=700, time_ns=missed_at)
     books = books_of(heard, opening=opening)
     shown = compare(books, said_of([heard[0], missed, heard[1]], books)).as_dict()["pnl_reconciliation"]
-    # Bought at 9,000 and 11,000: 10,000 on average; sold at 11,500 and 12,000.
-    assert [one["field"] for one in shown["discrepancies"]] == ["realised BTC", "fees north/USDT"]
-    assert (shown["discrepancies"][0]["exchange_value"], shown["discrepancies"][0]["ledger_value"]) == (
-        "35.00000000",
-        "20.00000000",
-    )
-    assert Decimal(shown["exchange_pnl"]) == Decimal(35) - Decimal("0.00000700")
-    assert Decimal(shown["ledger_pnl"]) == Decimal(20)
+    found = {one["field"]: (one["exchange_value"], one["ledger_value"]) for one in shown["discrepancies"]}
+    assert found["fees north/USDT"] == ("0.00000700", "0.00000000")
+    assert found.get("realised BTC", ("30.00000000",))[0] == expected
+    assert Decimal(shown["exchange_pnl"]) == Decimal(expected) - Decimal("0.00000700")
+    assert Decimal(shown["ledger_pnl"]) == Decimal(30)
 
 
 def test_a_split_between_two_trades() -> None:

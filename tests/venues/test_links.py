@@ -11,6 +11,8 @@ from tests.desk.builders import desk_folder
 from tests.desk.live_rig import desk_config
 from tests.twins.serving import Ear
 
+SAID = "no connection: [Errno 2] No such file or directory"
+
 
 def test_a_practice_venue_listens_in_the_desks_folder(tmp_path: Path) -> None:
     said: list[str] = []
@@ -20,7 +22,7 @@ def test_a_practice_venue_listens_in_the_desks_folder(tmp_path: Path) -> None:
     venue.open(ear)
     assert "No such file" in ear.line(up=False).text
     venue.close()
-    assert not said
+    assert said == [f"no line to the practice exchange at {tmp_path / 'practice.sock'} ({SAID}); it is tried again"]
 
 
 def test_a_kind_without_an_adapter_is_named(tmp_path: Path) -> None:

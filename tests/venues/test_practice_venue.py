@@ -360,7 +360,7 @@ def test_no_damage_stops_the_line(stub: Stub, ear: Ear, seed: int) -> None:
     counts = venue.quarantine.counts
     assert sum(counts.values()) > FUZZED // 2
     assert counts[f"a line of more than {LINE_BYTES_MAX} bytes"] == 1
-    assert len(said) == len(counts)
+    assert len([sentence for sentence in said if "cannot be read" in sentence]) == len(counts)
     venue.close()
 
 

@@ -1,4 +1,8 @@
-"""`audit log`: what people told the desk, as the journal has it: who, from where, why, and what it was for."""
+"""`audit log`: what people told the desk, as the journal has it: who, from where, why, and what it was for.
+
+A command is an event with these words behind it. What a person said that is no event of the kernel (to stop, to hand
+the desk over) is a note: `command_note` makes it.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,13 +11,14 @@ from typing import Any, Final, cast
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from quarterdeck.config import DeskConfig
-from quarterdeck.journal import OS_DISK, Disk, JournalReader, payload_of, rfc3339
+from quarterdeck.journal import OS_DISK, Block, Disk, JournalReader, note, payload_of, rfc3339
 from quarterdeck.kernel.vocabulary import EventKind, Flag
 from quarterdeck.runtime.directory import Directory, directory
 
-__all__ = ["OperatorCommand", "operator_commands", "operator_lines"]
+__all__ = ["OperatorCommand", "command_note", "operator_commands", "operator_lines"]
 
 _COMMANDS: Final = (
     EventKind.PAUSE,
@@ -34,6 +39,7 @@ class _Words(msgspec.Struct, frozen=True, rename={"origin": "from"}):
     who: str = ""
     origin: str = ""
     why: str = ""
+    verb: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +78,43 @@ def operator_commands(
     """
     names = None if config is None else directory(config)
     for block in JournalReader(path, disk=disk).blocks(verify=verify):
-        for index in np.flatnonzero(np.isin(block.records["kind"], _COMMANDS)).tolist():
-            record = cast("dict[str, Any]", block.records[index])
-            words = _words(payload_of(block.records, index))
-            kind = EventKind(int(record["kind"]))
-            yield OperatorCommand(
-                sequence=block.first_sequence + index,
-                time=rfc3339(int(record["time_ns"])),
-                person=words.who or _person(int(record["person"]), names),
-                origin=words.origin,
-                why=words.why,
-                verb=kind.name.lower().replace("_", "-"),
-                scope=_scope(int(record["strategy"]), int(record["instrument"]), names),
-                protective=bool(int(record["flags"]) & Flag.PROTECTIVE),
-            )
+        for index in _candidates(block):
+            found = _command(block, index, names)
+            if found is not None:
+                yield found
+
+
+def command_note(verb: str, who: str, origin: str, why: str, time_ns: int) -> NDArray[np.void]:
+    """Returns the records of a note that keeps a command which is no event of the kernel."""
+    words = {"verb": verb, "who": who, "from": origin, "why": why}
+    return note(msgspec.json.encode({key: word for key, word in words.items() if word}).decode(), time_ns)
+
+
+def _candidates(block: Block) -> list[int]:
+    """Returns the indices of the records that a person's words may be in: commands, and whatever a payload follows."""
+    kinds = block.records["kind"]
+    slots = block.positions[kinds[block.positions] == EventKind.CONTINUATION]
+    heads = slots[~np.isin(slots - 1, slots)] - 1
+    return np.union1d(np.flatnonzero(np.isin(kinds, _COMMANDS)), heads[heads >= 0]).tolist()
+
+
+def _command(block: Block, index: int, names: Directory | None) -> OperatorCommand | None:
+    record = cast("dict[str, Any]", block.records[index])
+    kind = EventKind(int(record["kind"]))
+    words = _words(payload_of(block.records, index), plain=kind in _COMMANDS)
+    if words is None or (kind is EventKind.NOTE and not words.verb):
+        return None
+    noted = kind is EventKind.NOTE
+    return OperatorCommand(
+        sequence=block.first_sequence + index,
+        time=rfc3339(int(record["time_ns"])),
+        person=words.who or (_UNNAMED if kind not in _COMMANDS else _person(int(record["person"]), names)),
+        origin=words.origin,
+        why=words.why,
+        verb=words.verb or kind.name.lower().replace("_", "-"),
+        scope="desk" if noted else _scope(int(record["strategy"]), int(record["instrument"]), names),
+        protective=kind is EventKind.KILL and bool(int(record["flags"]) & Flag.PROTECTIVE),
+    )
 
 
 def operator_lines(commands: Iterator[OperatorCommand]) -> Iterator[str]:
@@ -97,14 +126,13 @@ def operator_lines(commands: Iterator[OperatorCommand]) -> Iterator[str]:
         yield f"{one.sequence:>12}  {one.time}  {one.person}{origin}  {verb} {one.scope}{why}"
 
 
-def _words(payload: bytes) -> _Words:
-    """Reads a command's payload; one of another shape is kept whole, as the reason."""
-    if not payload:
-        return _Words()
+def _words(payload: bytes, *, plain: bool) -> _Words | None:
+    """Reads a command's payload; None when it is no person's words. With `plain` any text is the reason."""
     try:
-        return msgspec.json.decode(payload, type=_Words)
+        words = msgspec.json.decode(payload, type=_Words) if payload else _Words()
     except msgspec.DecodeError:
-        return _Words(why=payload.decode(errors="replace"))
+        return _Words(why=payload.decode(errors="replace")) if plain else None
+    return words if plain or words.who or words.origin or words.verb else None
 
 
 def _person(number: int, names: Directory | None) -> str:

@@ -87,6 +87,15 @@ class Store:
         except OSError:
             return False
 
+    def keep_free(self, size: int, reserve: int) -> None:
+        """Raises BackupError when a file of that size would leave less than `reserve` bytes free; 0: use it all."""
+        free = self.disk.free_bytes(self.root)
+        if reserve and free < size + reserve:
+            raise BackupError(
+                f"{self.root}: {free >> 20} MiB are free, and the journal keeps {reserve >> 20} MiB in reserve: "
+                "make room, or name another disk in [backup] directory"
+            )
+
     def put(self, path: str, data: memoryview, recipients: Recipients, *, chain: str = "") -> tuple[StoredFile, bool]:
         """Stores one file's bytes; returns what a manifest says of it, and whether its object is new.
 

@@ -69,15 +69,23 @@ class BackupReport:
 
 
 def take_backup(
-    config: DeskConfig, root: Path, now_ns: int, *, to: Path | None = None, disk: Disk = OS_DISK
+    config: DeskConfig,
+    root: Path,
+    now_ns: int,
+    *,
+    to: Path | None = None,
+    disk: Disk = OS_DISK,
+    reserve_bytes: int | None = None,
 ) -> BackupReport:
     """Backs up the desk of `config`, whose data/ is below `root`, and lets old backups go by policy.
 
-    `now_ns` is the wall clock's time. The desk may run: no lock of its journal is taken. ConfigError: it is not said
-    who can open the backup. BackupError, JournalCorrupt: no backup was made, and nothing is left of this one.
+    `now_ns` is the wall clock's time. The desk may run: no lock of its journal is taken, and `reserve_bytes` of the
+    disk stay free (by default what [journal] keeps in reserve), so that a backup never stops trading. ConfigError: it
+    is not said who can open the backup. BackupError, JournalCorrupt: no backup was made, and nothing is left of it.
     """
     began = time.perf_counter()
     recipients = recipients_of(config.backup, config.folder, config.file)
+    reserve = config.journal.disk_reserve_mib << 20 if reserve_bytes is None else reserve_bytes
     files = DeskFiles(root)
     key, made = obtain_key(files)
     said = [f"the desk's signing key was made; its public half is {key.public}"] if made else []
@@ -87,7 +95,7 @@ def take_backup(
         earlier = [store.manifest(name) for name in store.names()]
         store.sweep(_objects(earlier))
         picture = take_picture(files, config.folder, tuple(filter(None, risk)), keys=bool(recipients.keys))
-        stored, reused, written = _store(store, picture, recipients, earlier)
+        stored, reused, written = _store(store, picture, recipients, earlier, reserve)
         manifest = _manifest(picture, stored, recipients, now_ns)
         words = msgspec.to_builtins(manifest)
         document = key.sign({name: value for name, value in words.items() if name not in _SIGNED_LATER})
@@ -103,7 +111,7 @@ def take_backup(
 
 
 def _store(
-    store: Store, picture: Picture, recipients: Recipients, earlier: list[Manifest]
+    store: Store, picture: Picture, recipients: Recipients, earlier: list[Manifest], reserve: int
 ) -> tuple[list[StoredFile], int, set[str]]:
     """Returns what the manifest will say, how many objects were there already, and the names of those made now."""
     known = _known(recipients, earlier)
@@ -113,6 +121,7 @@ def _store(
         for part in picture.parts:
             found = known.get((part.path, part.bytes, part.chain)) if part.chain else None
             if found is None or not store.holds(found):
+                store.keep_free(part.bytes, reserve)
                 found, new = store.put(part.path, part.data(), recipients, chain=part.chain)
                 written |= {found.object} if new else set()
             files.append(found)

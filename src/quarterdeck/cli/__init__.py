@@ -2,11 +2,42 @@
 
 import sys
 
-from quarterdeck.cli import control, history, journal, running, standby
+from quarterdeck.cli import (
+    adopting,
+    audit,
+    backup,
+    control,
+    history,
+    journal,
+    ledger,
+    practice,
+    reconcile,
+    running,
+    simulation,
+    standby,
+    twin,
+)
 from quarterdeck.cli.shared import app
 from quarterdeck.errors import QuarterdeckError
 
-__all__ = ["app", "control", "history", "journal", "main", "running", "standby", "version"]
+__all__ = [
+    "adopting",
+    "app",
+    "audit",
+    "backup",
+    "control",
+    "history",
+    "journal",
+    "ledger",
+    "main",
+    "practice",
+    "reconcile",
+    "running",
+    "simulation",
+    "standby",
+    "twin",
+    "version",
+]
 
 
 def main() -> None:

@@ -25,6 +25,7 @@ def sim(
         Path | None, typer.Option("--mutants", metavar="DIR", help="Inject each bug of DIR and count the seeds.")
     ] = None,
     trace: Annotated[bool, typer.Option("--trace", help="Show all of a failing run.")] = False,
+    first: Annotated[bool, typer.Option("--first", help="End at the first violation.")] = False,
     json: JsonFlag = False,
 ) -> None:
     """Play simulated desks, and say what did not hold. Exit 1 for a violation, or a mutant that was not found."""
@@ -40,10 +41,10 @@ def sim(
         _hunt(mutants, seeds, events, count, json)
         return
     compile_halves()
-    _play(wanted, events, count, whole=trace, json=json)
+    _play(wanted, events, count, whole=trace, first=first, json=json)
 
 
-def _play(wanted: range, events: int, workers: int, *, whole: bool, json: bool) -> None:
+def _play(wanted: range, events: int, workers: int, *, whole: bool, first: bool, json: bool) -> None:
     from quarterdeck.simulation.campaign import play, reproduction  # noqa: PLC0415 - imports the kernel
 
     shown: list[dict[str, object]] = []
@@ -58,7 +59,7 @@ def _play(wanted: range, events: int, workers: int, *, whole: bool, json: bool) 
             text = "\n".join((*lines, f"seed {outcome.seed}: {outcome.violation}", f"again: {again}", ""))
             sys.stdout.write(f"{text}\n")
 
-    figures = play(wanted, events, workers, told=tell)
+    figures = play(wanted, events, workers, told=tell, first_only=first)
     if json:
         facts = {name: getattr(figures, name) for name in ("seeds", "steps", "life_cycle", "violations", "seconds")}
         print_json({**facts, "found": shown})

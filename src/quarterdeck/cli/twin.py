@@ -8,7 +8,7 @@ import typer
 
 from quarterdeck.cli.shared import app, compile_halves
 
-__all__ = ["twin"]
+__all__ = ["hyperliquid", "twin"]
 
 twin = typer.Typer(no_args_is_help=True, help="Serve a twin: a local server that speaks a venue's own protocol.")
 app.add_typer(twin, name="twin")

@@ -21,9 +21,9 @@ class Standby(Settings):
 
     store: Literal["none", "file", "postgresql"] = "none"
     """What the two share: the desk's own folder (one host, or one file system), or the database of DATABASE_URL."""
-    ttl_s: Span = Decimal(2)
+    ttl_s: Span = Decimal("1.5")
     """For how long a renewal of the lease is good."""
-    margin_s: Span = Decimal("0.5")
+    margin_s: Span = Decimal("0.4")
     """How much sooner the leader stops: more than two hosts' clocks part in ttl_s."""
     longest_request_s: Annotated[Decimal, Within("0", "3600", "seconds", step="0.001")] = Decimal(1)
     """How long after it was sent a request may still take effect at a venue."""

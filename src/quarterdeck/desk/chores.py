@@ -11,6 +11,7 @@ from quarterdeck.backup.schedule import BackupRunner
 from quarterdeck.config import DeskConfig
 from quarterdeck.desk.logs import DeskLogs
 from quarterdeck.desk.place import DeskPlace
+from quarterdeck.desk.session import Logs
 from quarterdeck.journal import rfc3339
 
 __all__ = ["Chores"]
@@ -27,7 +28,7 @@ class Chores:
         self,
         config: DeskConfig,
         place: DeskPlace,
-        logs: DeskLogs,
+        logs: Logs,
         *,
         wall: Callable[[], int] = time.time_ns,
         monotonic: Callable[[], int] = time.monotonic_ns,
@@ -47,7 +48,8 @@ class Chores:
             return
         self._looked_ns = real
         try:
-            self._logs.refresh()
+            if isinstance(self._logs, DeskLogs):
+                self._logs.refresh()
         except OSError as error:
             self._logs.error("LOG_NOT_ROLLED", error=f"{error.filename}: {error.strerror}")
         answer = self._runner.pump(self._wall())

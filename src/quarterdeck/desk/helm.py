@@ -78,6 +78,7 @@ class Helm:
             )
         self.heir = heir
         session = self.session
+        session.note_command(command)
         if isinstance(session, LiveSession):
             session.options = replace(session.options, keep_orders=True)  # they are the successor's
         session.stopping = True
@@ -91,4 +92,6 @@ class Helm:
     def _settled(self) -> bool:
         """Whether no request is on its way any more: a successor need not wait for it then."""
         session = self.session
-        return not isinstance(session, LiveSession) or not any(courier.unresolved for courier in session.couriers)
+        if not isinstance(session, LiveSession):
+            return True
+        return not any(courier.unresolved or len(courier.post) for courier in session.couriers)

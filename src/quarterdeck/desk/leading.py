@@ -1,6 +1,6 @@
 """The leader's side of a desk with a standby: its lease is renewed by a thread, its journal shipped by another.
 
-    leadership = begin_to_lead(config, place, say=...)     # takes the lease, or raises; waits until it may act
+    leadership = begin_to_lead(config, place, say=...)     # takes the lease, or raises
     ... a session with lease=leadership ...
     leadership.end(...)
 
@@ -64,17 +64,18 @@ def meeting_of(config: DeskConfig, place: DeskPlace) -> Meeting:
     return FileMeeting(place.data) if url is None else PostgresMeeting(url)
 
 
-def lease_terms(settings: Standby) -> LeaseTerms:
-    """The lease's figures, in nanoseconds."""
-    figures = (settings.ttl_s, settings.margin_s, settings.longest_request_s)
-    return LeaseTerms(*(int(figure * _SECOND_NS) for figure in figures))
+def lease_terms(config: DeskConfig) -> LeaseTerms:
+    """The lease's figures, in nanoseconds. A request is on its way for as long as reconciliation lets it, or longer."""
+    settings, request_ns = config.standby, config.reconciliation.request_ms * _SECOND_NS // 1_000
+    longest_ns = max(int(settings.longest_request_s * _SECOND_NS), request_ns if config.desk.mode == "live" else 0)
+    return LeaseTerms(int(settings.ttl_s * _SECOND_NS), int(settings.margin_s * _SECOND_NS), longest_ns)
 
 
 def new_keeper(config: DeskConfig, meeting: Meeting) -> LeaseKeeper:
     """A keeper that no other process ever was."""
     holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     identity = own_identity().text
-    name, terms = config.desk.name, lease_terms(config.standby)
+    name, terms = config.desk.name, lease_terms(config)
     return LeaseKeeper(meeting, name, holder, terms, monotonic=time.monotonic_ns, identity=identity)
 
 
@@ -131,14 +132,25 @@ class Leadership:
         self._shipper.start()
 
     def recover(self, config: DeskConfig, place: DeskPlace, disk: Disk, warm: Warm | None = None) -> Recovered:
-        """Recovers the desk as this lease's session, and begins to ship its journal."""
+        """Recovers the desk as this lease's session, and begins to ship its journal.
+
+        Returns when no request of the leader before can take effect any more: from then on the venues are asked.
+        """
         recovered = recover(config, place, disk=disk, warm=warm, epoch=self.epoch)
         try:
             self.ship()
+            self._wait()
         except BaseException:
             recovered.writer.close()
             raise
         return recovered
+
+    def _wait(self) -> None:
+        while wait_ns := self.keeper.wait_ns():
+            time.sleep(min(wait_ns, self.keeper.terms.renew_ns) / _SECOND_NS)
+            if self.keeper.lost:
+                break
+        self.check()
 
     def pulse(self) -> None:
         """Says that the session lives. From the first time on it has to be said in every ttl_s."""
@@ -248,7 +260,7 @@ class Leadership:
 
 
 def begin_to_lead(config: DeskConfig, place: DeskPlace, say: Callable[[str], None]) -> Leadership:
-    """Takes the desk's lease and returns when its holder may act.
+    """Takes the desk's lease, and makes the journal here whole; `Leadership.recover` waits until its holder may act.
 
     DeskError: another process leads, or the database's journal is another one. StoreUnreachable.
     """
@@ -259,10 +271,6 @@ def begin_to_lead(config: DeskConfig, place: DeskPlace, say: Callable[[str], Non
         _take(keeper, place.last_epoch(), say)
         leadership.start()
         _catch_up(config, place.journal, say)
-        while wait_ns := keeper.wait_ns():
-            time.sleep(min(wait_ns, keeper.terms.renew_ns) / _SECOND_NS)
-            if keeper.lost:
-                leadership.check()
     except BaseException:
         leadership.end(0, settled=True)
         raise

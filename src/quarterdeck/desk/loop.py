@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias, cast
 import uvloop
 
 from quarterdeck.desk.bell import Bell
+from quarterdeck.desk.chores import Chores
 from quarterdeck.desk.control import ControlServer
 from quarterdeck.desk.helm import Helm
 from quarterdeck.desk.leading import Leadership
@@ -78,19 +79,22 @@ async def _run(
     server = ControlServer(session.place.socket, helm.obey)
     await server.open()
     ends = None if seconds is None else time.monotonic() + seconds
+    chores = Chores(session.config, session.place, session.logs)
     try:
         while not session.stopping and not session.ended:
             helm.turn()
             session.pump()
+            chores.turn()
             if each is not None:
                 each()
             left_s = _LONG_S if ends is None else ends - time.monotonic()
             if left_s <= 0:
                 break
-            await bell.wait(min(_pause_s(session), left_s, helm.pause_s))
+            await bell.wait(min(_pause_s(session), left_s, helm.pause_s, chores.pause_s))
         if session.failure is not None:
             raise session.failure
     finally:
+        chores.close()
         bell.leave()
         await server.close()
         for number in _SIGNALS:

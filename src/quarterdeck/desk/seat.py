@@ -76,7 +76,8 @@ class Seat:
             try:
                 return leadership.recover(config, place, disk, self._warm)
             except JournalLocked as error:
-                leadership.check()
+                if leadership.keeper.lost:
+                    leadership.check()
                 if not told:
                     self._say(f"waiting for the process that led before to end ({error})")
                     told = True

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarterdeck import __version__
+from quarterdeck.audit.operators import command_note
 from quarterdeck.config import DeskConfig
 from quarterdeck.desk.clock import DeskClock
 from quarterdeck.desk.commands import command_event, command_payload
@@ -115,6 +116,7 @@ class Session(ABC, Generic[D]):
         if command.verb is Verb.STATUS:
             return self.status()
         if command.verb is Verb.STOP:
+            self.note_command(command)
             self.stopping = True
             self.logs.system("COMMAND_STOP", person=command.person, origin=command.origin, why=command.why)
             return {"text": "the desk winds down"}
@@ -138,6 +140,11 @@ class Session(ABC, Generic[D]):
         """Journals and applies a command; returns its sequence."""
         event = command_event(command, self.names, time_ns)
         return self.desk.command(event, command_payload(command))
+
+    def note_command(self, command: Command) -> None:
+        """Journals a command that is for the process, not for the kernel: who, from where and why."""
+        words = command.verb.value, command.person or "", command.origin, command.why
+        self.guarded(lambda: self.recovered.writer.append(command_note(*words, self.clock.now())))
 
     def status(self) -> dict[str, object]:
         """Returns what the desk says of itself."""

@@ -64,7 +64,7 @@ class Standby:
         self._beat = 0
         self._level_ns = time.monotonic_ns()  # when it last had everything
         self._leased_ns = self._worded_ns = self._synced_ns = 0
-        self._status: dict[str, object] = {"role": "standby", "desk": config.desk.name}
+        self._status: dict[str, object] = {"role": "standby", "desk": config.desk.name, "fit": False}
 
     def open(self) -> None:
         """Takes this host's copy of the journal, where it is a copy; what the database has otherwise is put aside."""
@@ -110,18 +110,15 @@ class Standby:
             time.sleep(_LOOK_S)
 
     def succeed(self) -> tuple[Leadership, Warm | None]:
-        """After `turn` said True: waits until nothing of the old leader can happen; returns what to go on with.
+        """After `turn` said True: takes in the journal to its end; returns what to go on with.
 
-        LeaseLost, DeskError: another was quicker, or the journal did not come to its end.
+        Nothing may be sent before the lease says so: `Leadership.recover` waits for that. LeaseLost, DeskError: another
+        was quicker, or the journal did not come to its end.
         """
         leadership = Leadership(self.config, self.place, self.keeper, self.meeting, self.say)
         leadership.start()
-        self.say(f"the lease is ours: epoch {self.keeper.epoch}; no request of before can arrive after a short wait")
+        self.say(f"the lease is ours: epoch {self.keeper.epoch}")
         try:
-            while wait_ns := self.keeper.wait_ns():
-                self.follower.follow()
-                time.sleep(min(wait_ns / _SECOND_NS, _LOOK_S))
-            leadership.check()
             self._fill(to_the_end=True)
             self.follower.follow()
             self._give_copy_back()

@@ -1,7 +1,7 @@
 """Bugs put in on purpose, each into a copy of the package: a simulator that does not find them proves nothing.
 
-A mutant is a JSON file: {"file": path below the package, "old": text, "new": text, "why": one sentence}. `old` must
-stand there exactly once, so that a mutant which no longer fits is noticed.
+A mutant is a JSON file: {"why": one sentence, "changes": [{"file": path below the package, "old": text, "new": text}]}.
+`old` must stand there exactly once, so that a mutant which no longer fits is noticed.
 """
 
 import json
@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -21,26 +22,37 @@ import quarterdeck
 from quarterdeck.errors import DataError
 from quarterdeck.simulation.campaign import seeds_of
 
-__all__ = ["Found", "Mutant", "apply_mutant", "hunt", "read_mutants"]
+__all__ = ["Change", "Found", "Mutant", "apply_mutant", "hunt", "read_mutants"]
 
-_COMPILED: Final = ("kernel/", "runtime/exchange.py", "strategies/")  # a change here would compile everything anew
-_STEP: Final = 50  # seeds of one search
+_COMPILED: Final = (
+    "kernel/",
+    "runtime/",
+    "strategies/",
+    "desk/trading.py",
+)  # a change here would compile everything anew
+_STEP: Final = 100  # seeds of one search
 _TIMEOUT_S: Final = 3_600
+
+
+class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One replacement of text."""
+
+    file: str
+    old: str
+    new: str
 
 
 class Mutant(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One bug."""
 
-    file: str
-    old: str
-    new: str
     why: str
+    changes: tuple[Change, ...]
     name: str = ""
 
     @property
     def compiled(self) -> bool:
         """Whether it is in compiled code: then the copy runs uncompiled."""
-        return self.file.startswith(_COMPILED)
+        return any(change.file.startswith(_COMPILED) for change in self.changes)
 
 
 class Found(NamedTuple):
@@ -67,17 +79,20 @@ def read_mutants(folder: Path) -> list[Mutant]:
 
 def apply_mutant(mutant: Mutant, package: Path) -> None:
     """Puts the bug into a copy of the package. DataError when the text is not there exactly once."""
-    path = package / mutant.file
-    text = path.read_text(encoding="utf-8")
-    if text.count(mutant.old) != 1:
-        raise DataError(str(path), f"mutant {mutant.name}: its old text stands there {text.count(mutant.old)} times")
-    path.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
+    for change in mutant.changes:
+        path = package / change.file
+        text = path.read_text(encoding="utf-8")
+        if text.count(change.old) != 1:
+            raise DataError(
+                str(path), f"mutant {mutant.name}: the old text stands there {text.count(change.old)} times"
+            )
+        path.write_text(text.replace(change.old, change.new), encoding="utf-8")
 
 
 def hunt(mutants: Sequence[Mutant], seeds: str, events: int, workers: int) -> Iterator[Found]:
     """Looks for each bug among the seeds, several at once; yields what was found, in order."""
     with ThreadPoolExecutor(max(1, workers)) as pool:
-        yield from pool.map(lambda mutant: _search(mutant, seeds, events), mutants)
+        yield from pool.map(_search, mutants, repeat(seeds), repeat(events))
 
 
 def _search(mutant: Mutant, seeds: str, events: int) -> Found:
@@ -89,24 +104,33 @@ def _search(mutant: Mutant, seeds: str, events: int) -> Found:
         played = 0
         for start in range(wanted[0], wanted[-1] + 1, _STEP):
             part = wanted[start - wanted[0] : start - wanted[0] + _STEP]
-            for line in _run(folder, mutant, part, events):
-                played += line["seeds"]
-                if line["found"]:
-                    first = line["found"][0]
-                    return Found(mutant.name, first["seed"], first["violation"])
+            told = _run(folder, mutant, part, events)
+            played += told["seeds"]
+            if told["found"]:
+                first = told["found"][0]
+                return Found(mutant.name, first["seed"], first["violation"])
     return Found(mutant.name, None, f"{played} seeds show nothing of: {mutant.why}")
 
 
-def _run(folder: str, mutant: Mutant, seeds: range, events: int) -> Iterator[dict[str, Any]]:
+def _run(folder: str, mutant: Mutant, seeds: range, events: int) -> dict[str, Any]:
     """Plays seeds in a process that imports the copy."""
     environment = {**os.environ, "PYTHONPATH": folder, "QUARTERDECK_CAPACITY": "small"}
     if mutant.compiled:
         environment["NUMBA_DISABLE_JIT"] = "1"
-    command = [sys.executable, "-c", "from quarterdeck.cli import main; main()", "sim", "--json", "--workers", "1"]
+    command = [
+        sys.executable,
+        "-c",
+        "from quarterdeck.cli import main; main()",
+        "sim",
+        "--json",
+        "--first",
+        "--workers",
+        "1",
+    ]
     command += ["--seeds", f"{seeds[0]}..{seeds[-1]}", "--events", str(events)]
     done = subprocess.run(
         command, env=environment, cwd=folder, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
     )
     if done.returncode not in (0, 1) or not done.stdout.startswith("{"):
         raise DataError(mutant.name, f"the mutant does not run: {done.stderr.strip()[-400:]}")
-    yield json.loads(done.stdout)
+    return json.loads(done.stdout)

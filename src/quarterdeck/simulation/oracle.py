@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from quarterdeck.simulation.oracle_journal import HEADER_BYTES, RECORD_BYTES, JournalBooks, Said
-from quarterdeck.simulation.watching import CLOSED, Eyes, Weathered
+from quarterdeck.simulation.watching import CLOSED, FILLED, Eyes, Weathered
 from quarterdeck.twins.exchange import PracticeExchange
 from quarterdeck.twins.exchange_records import Kind, Order, Trade
 
@@ -49,6 +49,8 @@ class _Sent:
     quantity: int
     entries_stopped: bool
     answered: bool  # the process had been told of orders, fills and account
+    losses: int  # how often the journal had lost something by then
+    healthy_ns: int  # when, by the time that was kind
 
 
 class Oracle:
@@ -88,6 +90,7 @@ class Oracle:
         self.one_disk = True  # all hosts share one
         self.shipped_first = False  # no order leaves before another host can read what caused it
         self._is_damaged = False
+        self._losses = 0
         self._host = ""
         self._left: tuple[int, bytes] = (0, b"")  # records up to the latest order that left
 
@@ -129,6 +132,8 @@ class Oracle:
             fields["quantity"],
             self.books.entries_stopped(strategy, instrument),
             {"Fills", "Orders", "Account"} <= self._heard.get(name, set()),
+            self._losses,
+            self._healthy_ns,
         )
         self._orders_sent += 1
 
@@ -234,6 +239,7 @@ class Oracle:
             self._go_to(host)
         if self._is_damaged:
             self._kept, self._kept_digest, self._expected, self._is_damaged = 0, b"", None, False
+            self._losses += 1
         self.books, self._read = self._new_books(), {}
         self._read_all(self._kept)
         if self.books.records < self._kept:
@@ -256,6 +262,7 @@ class Oracle:
         if self._host:
             self._kept, self._kept_digest = self._left if self.shipped_first else (0, b"")
             self._expected = None
+            self._losses += 1
         self._host = host
 
     def opened(self, name: str, epoch: int, eyes: Eyes) -> None:
@@ -292,6 +299,7 @@ class Oracle:
         if whole.records < self._kept:
             self._keep(whole)
             self._expected = None
+            self._losses += 1
 
     def damaged(self) -> None:
         """The medium has changed what was written there: that need not survive, it must be noticed."""
@@ -416,7 +424,9 @@ class Oracle:
                 early.pop(order.client_id, None)
                 continue
             since = early.setdefault(order.client_id, self._healthy_ns)
-            if self._healthy_ns - since > self.bounds.closed_early_ns:
+            # Nothing that the exchange says of a working order can end it. Only one that was amended may look filled.
+            sure = found is not None and found[0] != FILLED and self._sent[order.client_id].losses == self._losses
+            if sure or self._healthy_ns - since > self.bounds.closed_early_ns:
                 raise Violation(
                     f"{name} believes {order.client_id} closed ({found}), it works at the exchange: {order}"
                 )
@@ -427,7 +437,10 @@ class Oracle:
         if self._killed_ns < 0 or self._healthy_ns - self._killed_ns < self.bounds.killed_ns:
             return
         for order in self._exchange.holders[_DESK].open_orders.values():
-            if order.kind not in (Kind.STOP, Kind.STOP_LIMIT) and order.client_id in self._sent:
+            sent = self._sent.get(order.client_id)  # what reduces may still be asked for, and is taken back as well
+            if sent is None or order.kind in (Kind.STOP, Kind.STOP_LIMIT):
+                continue
+            if self._healthy_ns - sent.healthy_ns >= self.bounds.killed_ns:
                 raise Violation(f"{order.client_id} works long after the kill: {order}")
 
     # at rest

@@ -2,9 +2,10 @@
 
 from typing import NamedTuple, Protocol
 
-__all__ = ["CLOSED", "DeskFigures", "Eyes", "Watcher", "Weathered"]
+__all__ = ["CLOSED", "FILLED", "DeskFigures", "Eyes", "Watcher", "Weathered"]
 
-CLOSED = frozenset((6, 7, 8, 9))  # filled, canceled, rejected, expired, as states hold it
+FILLED = 6
+CLOSED = frozenset((FILLED, 7, 8, 9))  # filled, canceled, rejected, expired, as states hold it
 
 
 class DeskFigures(NamedTuple):

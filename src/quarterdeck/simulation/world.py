@@ -180,12 +180,16 @@ class World:
         habits = Habits(shelf, self.synchronous, follows, ship_ms)
         sources: list[StrategySource] = [self._sources, self._sources]
         process = Process(self, name, host.clock, disk, host.store, venue, sources, habits)
+
+        def to_exchange(raw: bytes) -> None:
+            self._at_exchange(process, line, raw)
+
         line = Line(
             self.timeline,
             self.chance,
             self.weather,
             name=name,
-            to_exchange=lambda raw: self._at_exchange(process, line, raw),
+            to_exchange=to_exchange,
             to_desk=process.arrive,
             notice=process.notice,
             longest_ms=None if self.capabilities.expiry else self.capabilities.latest_ms,

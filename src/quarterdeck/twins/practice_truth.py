@@ -52,7 +52,7 @@ class Halted(_Line, frozen=True):
     halted: bool
 
 
-class Began(_Line, frozen=True):
+class _Began(_Line, frozen=True, tag="Began"):
     """The first line: what is traded, so that a file is never read as another exchange's."""
 
     listings: Any
@@ -86,7 +86,7 @@ class Truth:
         if whole < len(raw):
             os.ftruncate(self._descriptor, whole)
         self._known = raw[:whole].split(b"\n")[:-1]
-        began = self._encoder.encode(Began(at_ns=0, listings=listings))
+        began = self._encoder.encode(_Began(at_ns=0, listings=listings))
         if not self._known:
             self._write(began + b"\n")
         elif self._known[0] != began:

@@ -10,10 +10,22 @@ from typing import Any
 
 from eth_account import Account
 
+from quarterdeck.kernel.vocabulary import EventKind, Flag
+from quarterdeck.market.events import Events, blank_events
 from quarterdeck.twins.hyperliquid.server import TwinOptions, TwinServer
 
 KEYS = {name: "0x" + digits * 32 for name, digits in (("ann", "11"), ("bob", "22"), ("agent", "33"), ("thief", "44"))}
 ADDRESSES = {name: str(Account.from_key(key).address) for name, key in KEYS.items()}
+
+
+def still_market() -> Events:
+    """An XRP market in which nobody else does anything: 1.1999 (500) at 1.2001 (300), with 1.2002 (1,000) behind."""
+    levels = [(1_199_900, 500, 0), (1_200_100, 300, Flag.SELL), (1_200_200, 1_000, Flag.SELL | Flag.LAST)]
+    events = blank_events(len(levels), EventKind.LEVEL, 2)
+    events["time_ns"] = 1
+    for place, (price, lots, flags) in enumerate(levels):
+        events["price"][place], events["quantity"][place], events["flags"][place] = price, lots, flags
+    return events
 
 
 class Twin:

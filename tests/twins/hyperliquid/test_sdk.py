@@ -11,7 +11,7 @@ from hyperliquid.info import Info
 from hyperliquid.utils.error import ClientError
 from hyperliquid.utils.types import Cloid
 
-from tests.twins.hyperliquid.serving import ADDRESSES, KEYS, Twin, running
+from tests.twins.hyperliquid.serving import ADDRESSES, KEYS, Twin, running, still_market
 
 GTC: Any = {"limit": {"tif": "Gtc"}}
 ALO: Any = {"limit": {"tif": "Alo"}}
@@ -126,25 +126,16 @@ def test_spot(info: Info, exchange: Exchange) -> None:
     assert info.user_fills(ANN)[0]["feeToken"] == "XRP"
 
 
-def test_two_accounts_trade_with_each_other(info: Info, exchange: Exchange, twin: Twin) -> None:
-    bob = Exchange(Account.from_key(KEYS["bob"]), twin.address)
-    bid, ask = twin.touch()
-    assert ask - bid > 0.00005
-    for attempt in range(20):
-        best = twin.touch()[0] + 0.00001 if twin.touch()[0] < 1 else twin.touch()[0]
-        cloid = Cloid.from_int(1_000 + attempt)
-        if "resting" not in status(exchange.order("XRP", True, 60, round(best, 5), ALO, cloid=cloid)):
-            continue
-        status(bob.order("XRP", False, 60, round(best * 0.98, 4), IOC))
-        order = info.query_order_by_cloid(ANN, cloid)["order"]
-        if order["status"] == "filled":
-            mine = next(fill for fill in info.user_fills(ANN) if fill["oid"] == order["order"]["oid"])
-            theirs = {fill["tid"] for fill in info.user_fills(ADDRESSES["bob"])}
-            assert not mine["crossed"]
-            assert mine["tid"] in theirs
-            return
-        exchange.cancel_by_cloid("XRP", cloid)
-    pytest.fail("bob never met ann's order")
+def test_two_accounts_trade_with_each_other() -> None:
+    with running(recorded=still_market()) as twin:
+        ann = Exchange(Account.from_key(KEYS["agent"]), twin.address, account_address=ANN)
+        bob = Exchange(Account.from_key(KEYS["bob"]), twin.address)
+        resting = status(ann.order("XRP", True, 60, 1.2, ALO))["resting"]["oid"]
+        assert status(bob.order("XRP", False, 60, 1.19, IOC))["filled"]["avgPx"] == "1.2"
+        (mine,), (theirs,) = (ann.info.user_fills(ADDRESSES[name]) for name in ("ann", "bob"))
+        assert (mine["oid"], mine["tid"]) == (resting, theirs["tid"])
+        assert (mine["crossed"], theirs["crossed"]) == (False, True)
+        assert (mine["fee"], theirs["fee"]) == ("0.0108", "0.0324")  # 1.5 and 4.5 bps
 
 
 def test_schedule_cancel(info: Info, exchange: Exchange, twin: Twin) -> None:

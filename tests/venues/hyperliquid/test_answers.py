@@ -49,7 +49,7 @@ def read(request: Request, *bodies: bytes, status: int = 200, venue_ns: int = 0)
         ),
         (
             {"error": "Too many cumulative requests sent"},
-            Unsent(request_id=1, text="Too many cumulative requests sent"),
+            Unsent(request_id=1, text="Too many cumulative requests sent", reason=Reason.MESSAGE_RATE_EXCEEDED),
         ),
     ],
 )

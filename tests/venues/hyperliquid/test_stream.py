@@ -214,3 +214,18 @@ def test_cancel_held_back_is_told_when_the_amend_did_not_take(line: Line) -> Non
 def test_orders_of_others_pass_as_they_are(line: Line) -> None:
     assert report(line, "canceled", cloid=None).status is OrderStatus.CANCELED
     assert report(line, "open", cloid=None, oid=1).venue_order_id == 1
+
+
+def test_fill_without_our_id_is_found_by_the_venues(line: Line) -> None:
+    unnamed = {"user": USER, "fills": [fill(cloid=None)]}
+    assert line.hear("userFills", unnamed)[0].fills[0].order_id == 0
+    line.hear("orderUpdates", [update("open")])
+    (found,) = line.hear("userFills", unnamed)[0].fills
+    assert (found.order_id, found.strategy) == (77, 3)
+    line.lineage.placed(78, 4, 6001, -1)
+    (found,) = line.hear("userFills", {"user": USER, "fills": [fill(cloid=None, oid=6001)]})[0].fills
+    assert (found.order_id, found.strategy) == (78, 4)
+    line.lineage.begin_amend(amend(order_id=78, strategy=4, venue_order_id=6001))
+    line.lineage.end_amend(78, 6002)
+    (found,) = line.hear("userFills", {"user": USER, "fills": [fill(cloid=None, oid=6002)]})[0].fills
+    assert (found.order_id, found.strategy) == (78, 4)

@@ -35,7 +35,7 @@ from quarterdeck.venues.messages import (
     Taken,
     Unsent,
 )
-from tests.twins.hyperliquid.serving import ADDRESSES, KEYS, Twin, running
+from tests.twins.hyperliquid.serving import ADDRESSES, KEYS, Twin, running, still_market
 from tests.venues.hyperliquid.builders import SPOT, TAG, XRP, amend, cancel, place
 
 Wanted = TypeVar("Wanted")
@@ -234,23 +234,23 @@ def test_replace_is_one_order_under_a_new_number(desk: Desk) -> None:
     assert gone.reason is Reason.UNKNOWN_ORDER
 
 
-def test_partial_fill_then_replace_counts_what_was_filled(desk: Desk, twin: Twin) -> None:
-    best = twin.info("l2Book", coin="XRP")["levels"][1][0]
-    order = fresh(price=round(float(best["px"]) * 1_000_000), quantity=int(float(best["sz"])) + 1_000)
-    desk.ask(order)
-    filled = sum(fill.quantity for fill in desk.fills(order.order_id, 1))
-    assert 0 < filled < order.quantity
-    total = order.quantity + 50
-    answer = desk.ask(of(order, amend, price=1_000_000, quantity=total, venue_order_id=0))
-    assert isinstance(answer, Taken)
-    ask = AskOrder(request_id=next(IDS), order_id=order.order_id, venue_order_id=0, instrument=2, strategy=3)
-    told = desk.ask(ask).order
-    assert told.quantity == total
-    assert told.filled == filled
-    left = next(row for row in twin.info("openOrders", user=ADDRESSES["ann"]) if row["oid"] == told.venue_order_id)
-    assert float(left["sz"]) == total - filled
-    desk.ask(of(order, cancel))
-    desk.ask(fresh(order_type=OrderType.MARKET, price=0, quantity=filled, side=Side.SELL, reduce_only=True))
+def test_partial_fill_then_replace_counts_what_was_filled() -> None:
+    with running(recorded=still_market()) as twin:
+        desk = Desk(twin).open()
+        order = fresh(price=1_200_100, quantity=1_000)
+        first = desk.ask(order)
+        assert [fill.quantity for fill in desk.fills(order.order_id, 300)] == [300]
+        answer = desk.ask(of(order, amend, price=1_000_000, quantity=1_050, venue_order_id=first.venue_order_id))
+        assert isinstance(answer, Taken)
+        ask = AskOrder(request_id=next(IDS), order_id=order.order_id, venue_order_id=0, instrument=2, strategy=3)
+        told = desk.ask(ask).order
+        assert (told.quantity, told.filled, told.status) == (1_050, 300, OrderStatus.PARTIALLY_FILLED)
+        (left,) = twin.info("openOrders", user=ADDRESSES["ann"])
+        assert (left["oid"], left["sz"]) == (answer.venue_order_id, "750.0")
+        assert isinstance(desk.ask(of(order, cancel)), Taken)
+        ended = desk.order(order.order_id, OrderStatus.CANCELED)
+        assert (ended.quantity, ended.filled) == (1_050, 300)
+        desk.venue.close()
 
 
 def test_stop_waits(desk: Desk) -> None:

@@ -62,7 +62,7 @@ class Actions:
 
     def __init__(self, exchange: TwinExchange, limits: AddressLimits) -> None:
         self._exchange, self._limits = exchange, limits
-        from hyperliquid.utils import signing  # noqa: PLC0415 - 0.3 s that only a twin pays
+        from hyperliquid.utils import signing  # noqa: PLC0415 - it takes 0.3 s that only a twin pays
 
         self._signing: Any = signing
         self._verbs: dict[str, Callable[[Account, Wire], Wire]] = {

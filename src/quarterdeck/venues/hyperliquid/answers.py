@@ -226,7 +226,8 @@ def _refused(request: Place | Cancel | Amend, text: str) -> Answer:
 def _refusal(request: Place | Cancel | Amend, text: str, verdict: Verdict, reason: Reason) -> Answer:
     words = text[:_TEXT_MAX]
     if verdict is Verdict.UNREAD:
-        return Unsent(request_id=request.request_id, text=words or "too many requests")
+        text = words or "too many requests"
+        return Unsent(request_id=request.request_id, text=text, reason=Reason.MESSAGE_RATE_EXCEEDED)
     if verdict is Verdict.UNKNOWN:
         return Lost(request_id=request.request_id, text=words or "the venue failed")
     return Refused(request_id=request.request_id, reason=reason, text=words, error=verdict is Verdict.VENUE)
@@ -236,7 +237,7 @@ def _unanswered(request: AskOrder | AskOrders | AskFills | AskAccount, reply: Re
     """A question that got no answer: it may be asked again."""
     text = f"HTTP {reply.status}: {_plain_text(reply.body)}"[:_TEXT_MAX]
     if reply.status == 429:
-        return Unsent(request_id=request.request_id, text=text)
+        return Unsent(request_id=request.request_id, text=text, reason=Reason.MESSAGE_RATE_EXCEEDED)
     return Lost(request_id=request.request_id, text=text)
 
 

@@ -35,6 +35,7 @@ class _Row:
     """One order of ours. `venue_order_id` is the newest known, `carried` what its forerunners filled."""
 
     venue_order_id: int = 0
+    strategy: int = -1
     carried: int = 0
     filled: int = 0
     amending: bool = False
@@ -49,6 +50,12 @@ class Lineage:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._rows: OrderedDict[int, _Row] = OrderedDict()
+        self._owners: OrderedDict[int, tuple[int, int]] = OrderedDict()  # the venue's ids to (order id, strategy)
+
+    def _own(self, venue_order_id: int, order_id: int, strategy: int) -> None:
+        self._owners[venue_order_id] = (order_id, strategy)
+        if len(self._owners) > _ORDERS_MAX:
+            self._owners.popitem(last=False)
 
     def _row(self, order_id: int) -> _Row:
         row = self._rows.get(order_id)
@@ -58,22 +65,30 @@ class Lineage:
                 self._rows.popitem(last=False)
         return row
 
-    def saw_fill(self, fill: TradeReport) -> None:
-        """Notes a fill; a repeat changes nothing."""
-        if not fill.order_id:
-            return
-        with self._lock:
-            row = self._row(fill.order_id)
-            if fill.trade_id in row.trades or len(row.trades) >= _TRADES_MAX:
-                return
-            row.trades.add(fill.trade_id)
-            row.traded += fill.quantity
-            row.filled = max(row.filled, row.traded)
+    def saw_fill(self, fill: TradeReport) -> TradeReport:
+        """Notes a fill, of which a repeat changes nothing; returns it under our id where only the venue's is told.
 
-    def placed(self, order_id: int, venue_order_id: int, filled: int) -> None:
+        The venue writes the client order id into most fills, and promises it for none.
+        """
+        with self._lock:
+            if not fill.order_id:
+                order_id, strategy = self._owners.get(fill.venue_order_id, (0, -1))
+                if not order_id:
+                    return fill
+                fill = msgspec.structs.replace(fill, order_id=order_id, strategy=strategy)
+            row = self._row(fill.order_id)
+            if fill.trade_id not in row.trades and len(row.trades) < _TRADES_MAX:
+                row.trades.add(fill.trade_id)
+                row.traded += fill.quantity
+                row.filled = max(row.filled, row.traded)
+            return fill
+
+    def placed(self, order_id: int, strategy: int, venue_order_id: int, filled: int) -> None:
         """Notes the answer to a new order: its id there (0: not told), and what was filled of it (-1: not told)."""
         with self._lock:
             row = self._row(order_id)
+            if venue_order_id:
+                self._own(venue_order_id, order_id, strategy)
             row.venue_order_id = max(row.venue_order_id, venue_order_id)
             row.filled = max(row.filled, filled)
 
@@ -85,9 +100,9 @@ class Lineage:
             row = self._row(report.order_id)
             return report if report.venue_order_id < row.venue_order_id else self._adopt(row, report)
 
-    @staticmethod
-    def _adopt(row: _Row, report: OrderReport) -> OrderReport:
+    def _adopt(self, row: _Row, report: OrderReport) -> OrderReport:
         """Takes a report of the present or a newer id into the row."""
+        self._own(report.venue_order_id, report.order_id, report.strategy)
         if report.venue_order_id > row.venue_order_id:
             row.carried = row.filled if row.venue_order_id else 0
             row.venue_order_id = report.venue_order_id
@@ -115,7 +130,7 @@ class Lineage:
         """An amend goes out. Returns how many lots of the order are known to be filled."""
         with self._lock:
             row = self._row(request.order_id)
-            row.amending, row.held = True, None
+            row.amending, row.held, row.strategy = True, None, request.strategy
             row.venue_order_id = max(row.venue_order_id, request.venue_order_id)
             return row.filled
 
@@ -126,5 +141,6 @@ class Lineage:
             held, row.held, row.amending = row.held, None, False
             if venue_order_id > row.venue_order_id:
                 row.carried, row.venue_order_id = row.filled, venue_order_id
+                self._own(venue_order_id, order_id, row.strategy)
                 return None
             return None if venue_order_id else held

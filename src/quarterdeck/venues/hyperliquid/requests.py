@@ -110,7 +110,8 @@ class Encoder:
             return Refused(request_id=request.request_id, reason=Reason.ORDER_SHAPE_INVALID, text=why)
         reference = request.trigger_price or (touch[1] if request.side is Side.BUY else touch[0])
         if not request.price and not reference:
-            return Unsent(request_id=request.request_id, text="no price is known that a market order could be sent at")
+            text = "no price is known that a market order could be sent at"
+            return Unsent(request_id=request.request_id, text=text, reason=Reason.PRICE_UNAVAILABLE)
         price = request.price or listed.aggressive(reference, int(request.side), SLIPPAGE_PPM)
         cloid = cloid_of(self._tag, request.strategy, request.order_id)
         try:

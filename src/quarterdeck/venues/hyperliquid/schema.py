@@ -8,23 +8,34 @@ from typing import Literal, TypeAlias
 import msgspec
 
 __all__ = [
-    "AgentRow",
     "AssetMeta",
+    "AssetPosition",
     "BasicOrder",
+    "BboData",
+    "BookData",
     "ClearinghouseState",
+    "Context",
     "ContextData",
     "ExchangeReply",
     "Fill",
+    "FillLiquidation",
+    "FillsData",
     "FundingRow",
+    "FundingsData",
+    "Liquidation",
+    "MarginSummary",
     "Meta",
-    "OpenOrder",
     "OrderStatusReply",
     "OrderUpdate",
+    "Position",
+    "SpotBalance",
     "SpotMeta",
     "SpotPair",
     "SpotState",
     "SpotToken",
     "StreamMessage",
+    "Subscribed",
+    "UserData",
     "UserRole",
     "WireBbo",
     "WireBook",
@@ -35,6 +46,7 @@ __all__ = [
     "WireOrders",
     "WirePong",
     "WireRefusal",
+    "WireSide",
     "WireSpotContext",
     "WireSubscribed",
     "WireTrade",
@@ -102,9 +114,6 @@ class BasicOrder(_Wire, frozen=True):
     is_trigger: bool = False
     trigger_px: str = "0"
     tif: str | None = None
-
-
-OpenOrder: TypeAlias = BasicOrder
 
 
 class OrderUpdate(_Wire, frozen=True):
@@ -183,12 +192,6 @@ class FundingRow(_Wire, frozen=True):
 class UserRole(_Wire, frozen=True):
     role: str
     data: dict[str, str] | None = None
-
-
-class AgentRow(_Wire, frozen=True):
-    address: str
-    name: str = ""
-    valid_until: int = 0
 
 
 class ExchangeReply(_Wire, frozen=True):

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from quarterdeck.kernel.records import EVENT
 from quarterdeck.kernel.vocabulary import EventKind, Flag
@@ -56,6 +57,7 @@ _PPB: Final = 9  # decimals of a rate
 _ROWS_MAX: Final = 20_000
 _PROBLEM_MAX: Final = 160
 _TEXTS_MAX: Final = 8_192
+_TEMPLATES_MAX: Final = 256
 
 # EVENT's 64 bytes: two times; kind, flags, instrument, strategy, check; five words.
 _EVENT: Final = struct.Struct("<qqBBhhHqqqqq")
@@ -97,6 +99,7 @@ class StreamReader:
     ) -> None:
         self.universe, self._reader, self._lineage, self._bad = universe, reader, lineage, bad
         self._decoder = msgspec.json.Decoder(StreamMessage)
+        self._templates: dict[tuple[int, int, int], NDArray[np.int64]] = {}
         self._price_texts: dict[int, _Texts] = {}
         self._size_texts: dict[int, _Texts] = {}
         self._rates: dict[int, int] = {}
@@ -206,18 +209,30 @@ class StreamReader:
             raise BadMessage("book", f"{len(levels)} levels, or one without a size")
         if bids and asks and prices[0] >= prices[len(bids)]:
             raise BadMessage("crossed book", f"bid {bids[0].px[:40]}, ask {asks[0].px[:40]}")
-        words = np.zeros((1 + len(levels), _WORDS), np.int64)
+        words = self._template(index, len(bids), len(asks)).copy()
         words[:, _TIME] = time_ns
-        words[0, _HEAD] = _head(_CLEAR, 0, index)
-        words[1:, _HEAD] = _head(_LEVEL, 0, index)
-        words[1 + len(bids) :, _HEAD] = _head(_LEVEL, _SELL, index)
         if levels:
-            words[-1, _HEAD] = _head(_LEVEL, (_SELL if asks else 0) | _LAST, index)
             words[1:, _PRICE] = prices
             words[1:, _PRICE + 1] = lots
         self.newest_ns = max(self.newest_ns, time_ns)
         self.touch[index] = (prices[0] if bids else 0, prices[len(bids)] if asks else 0)
         return (MarketData(events=words.reshape(-1).view(EVENT)),)
+
+    def _template(self, index: int, bids: int, asks: int) -> NDArray[np.int64]:
+        """A book's events with all but time, prices and sizes: books of one shape come again and again."""
+        key = (index, bids, asks)
+        known = self._templates.get(key)
+        if known is not None:
+            return known
+        words = np.zeros((1 + bids + asks, _WORDS), np.int64)
+        words[0, _HEAD] = _head(_CLEAR, 0, index)
+        words[1:, _HEAD] = _head(_LEVEL, 0, index)
+        words[1 + bids :, _HEAD] = _head(_LEVEL, _SELL, index)
+        if bids + asks:
+            words[-1, _HEAD] = _head(_LEVEL, (_SELL if asks else 0) | _LAST, index)
+        if len(self._templates) < _TEMPLATES_MAX:
+            self._templates[key] = words
+        return words
 
     def _prices(self, listed: Listed) -> "_Texts":
         known = self._price_texts.get(listed.index)
@@ -256,9 +271,8 @@ class StreamReader:
         return (OrderNews(orders=tuple(reports)),) if reports else ()
 
     def _fills(self, data: FillsData) -> tuple[Message, ...]:
-        reports = [report for report in map(self._reader.fill, data.fills) if report is not None]
-        for report in reports:
-            self._lineage.saw_fill(report)
+        told = [report for report in map(self._reader.fill, data.fills) if report is not None]
+        reports = [self._lineage.saw_fill(report) for report in told]
         if data.is_snapshot or not reports:
             return ()
         self.newest_ns = max(self.newest_ns, reports[-1].venue_time_ns)

@@ -20,6 +20,7 @@ from typing import Any, Final
 import msgspec
 
 from quarterdeck.errors import ConfigError
+from quarterdeck.kernel.vocabulary import Reason
 from quarterdeck.market.instruments import Instrument
 from quarterdeck.venues.hyperliquid.answers import AnswerReader, Reply
 from quarterdeck.venues.hyperliquid.limits import RateLimiter, info_weight
@@ -61,6 +62,7 @@ __all__ = ["HyperliquidOptions", "HyperliquidVenue"]
 _WAITING_MAX: Final = 1_024
 _MARGIN_NS: Final = 1_000_000_000  # how far the answers to questions may lag behind the stream
 _ROWS_PER_WEIGHT: Final = 20
+_CONFIRMED_S: Final = 15.0  # within which every subscription is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +116,8 @@ class HyperliquidVenue:
         self._stream: StreamReader | None = None
         self._deliver: Deliver = _nobody
         self._up = False
+        self._refusal = ""
+        self._attended_s = 0.0
         self._awaited: set[tuple[str, str]] = set()
         self._alive_s = 0.0
         self._posters = [Poster(self._endpoint, options.timeout_s) for _ in range(4)]
@@ -157,7 +161,9 @@ class HyperliquidVenue:
         try:
             self._prepare(self._posters[3])
         except (ConfigError, BadMessage) as error:
-            self._say(f"hyperliquid: {error}")
+            if str(error) != self._refusal:  # the same every few seconds is said once
+                self._refusal = str(error)
+                self._say(f"hyperliquid: {error}")
             raise ConnectionError(str(error)) from error
         return StreamSocket(self._endpoint.stream)
 
@@ -200,6 +206,8 @@ class HyperliquidVenue:
     def _attend(self, wire: StreamSocket) -> str:
         stream = self._stream
         assert stream is not None
+        stream.touch.clear()
+        self._attended_s = time.monotonic()
         wanted = list(self._subscriptions())
         self._awaited = {_subscribed(one) for one in wanted}
         for subscription in wanted:
@@ -243,9 +251,11 @@ class HyperliquidVenue:
             wire.close()
 
     def _tick(self) -> None:
-        """Once a second: says that the desk lives."""
+        """Once a second: says that the desk lives, and gives up on a venue that does not confirm."""
         every = self._options.dead_man_s
         now_s = time.monotonic()
+        if not self._up and now_s - self._attended_s > _CONFIRMED_S:
+            self._line.break_off()
         if every and self._up and now_s - self._alive_s >= every / 3:
             self._alive_s = now_s
             until_ms = time.time_ns() // 1_000_000 + int(every * 1_000)
@@ -292,7 +302,8 @@ class HyperliquidVenue:
         for call in (encoded,) if isinstance(encoded, Action) else encoded:
             wait_s = self._admit(call.weight, urgent=isinstance(call, Action) and call.urgent)
             if wait_s:
-                return Unsent(request_id=request.request_id, text=f"the rate limit has room again in {wait_s:.1f} s")
+                text = f"the rate limit has room again in {wait_s:.1f} s"
+                return Unsent(request_id=request.request_id, text=text, reason=Reason.MESSAGE_RATE_EXCEEDED)
             try:
                 replies.append(self._call(poster, call))
             except NotSent as error:
@@ -351,7 +362,9 @@ class HyperliquidVenue:
             tell = held is not None and not taken and not isinstance(answer, Lost)
             return (answer, OrderNews(orders=(held,))) if tell and held is not None else (answer,)
         if isinstance(request, Place) and isinstance(answer, Taken):
-            self._lineage.placed(request.order_id, answer.venue_order_id, answer.filled)
+            self._lineage.placed(request.order_id, request.strategy, answer.venue_order_id, answer.filled)
+        if isinstance(answer, FillsAnswer):
+            answer = msgspec.structs.replace(answer, fills=tuple(map(self._lineage.saw_fill, answer.fills)))
         if isinstance(answer, OrderAnswer) and answer.order is not None:
             answer = msgspec.structs.replace(answer, order=self._lineage.whole(answer.order))
         if isinstance(answer, OrdersAnswer):

@@ -158,6 +158,7 @@ class PracticeVenue:
         """Says once that the line is down, however often it is tried again."""
         if not self._told_down:
             self._told_down = True
+            self._options.say(f"no line to the practice exchange at {self._address} ({why}); it is tried again")
             self._hand_over(Line(up=False, text=why))
 
     def _attend(self, wire: StreamWire) -> str:
@@ -176,6 +177,7 @@ class PracticeVenue:
                         return greeted
                     self._talk = talk = greeted
                     self._told_down = False
+                    self._options.say(f"the line to the practice exchange at {self._address} is up")
                     self._hand_over(Line(up=True))
             return "the exchange hung up"
         finally:
