@@ -41,7 +41,7 @@ def test_it_stands_where_the_desk_stands_through_seals_and_segments(config: Desk
         pump(desk, 200)
         level(follower, desk)
     assert len(segment_paths(OS_DISK, place.journal)) > 2
-    assert follower.progress().seals_checked > 10
+    assert follower.progress().seals_checked > 3
     assert follower.progress().checked_epoch == 1
     desk.close()
     level_after = follower.follow()
@@ -61,7 +61,7 @@ def test_it_begins_at_a_snapshot_and_follows_from_there(config: DeskConfig) -> N
     follower = Follower(config, place)
     level(follower, second)
     assert follower.progress().epoch == 2
-    assert follower.progress().seals_checked < 10
+    assert follower.progress().checked_epoch in {0, 2}, "the first session's seals are behind the snapshot"
     pump(second, 300)
     level(follower, second)
     second.close()

@@ -1,6 +1,7 @@
 """What is tested: `quarterdeck.desk.shelf`: a journal in a real database, and who may add to it."""
 
 import threading
+import time
 from collections.abc import Generator
 from dataclasses import replace
 
@@ -10,7 +11,9 @@ import pytest
 from quarterdeck.desk.lease import Term
 from quarterdeck.desk.shelf import JournalShelf, PostgresMeeting
 from quarterdeck.errors import DeskError, LeaseLost, StoreUnreachable
+from tests.desk.standbys import cut_connections
 
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 LEADER = Term(3, "host:1:a", 1, 2_000, 1_000)
 
 
@@ -74,16 +77,36 @@ def test_after_a_take_nothing_of_the_old_epoch_comes(hosts: Hosts) -> None:
 
 def test_a_take_waits_for_an_insert_that_has_begun(hosts: Hosts) -> None:
     """Whoever has taken the lease sees every row that the old leader could add."""
-    done = threading.Event()
-    taken = replace(LEADER, epoch=4, holder="host:2:b", beat=2)
+    hosts.ship(0, 1)
+    shipped, taken = threading.Event(), threading.Event()
+    term = replace(LEADER, epoch=4, holder="host:2:b", beat=2)
+    ship = threading.Thread(target=lambda: (hosts.ship(1, 1), shipped.set()))
+    take = threading.Thread(target=lambda: (hosts.meeting.write("desk", LEADER, term), taken.set()))
+    hosts.meeting.read("desk")
     with psycopg.connect(hosts.url) as line:
-        line.execute("SELECT 1 FROM quarterdeck_leases WHERE desk = 'desk' AND epoch = 3 FOR SHARE")
-        take = threading.Thread(target=lambda: (hosts.meeting.write("desk", LEADER, taken), done.set()))
+        line.execute("SELECT 1 FROM quarterdeck_heads FOR UPDATE")  # the insert is held here, with the lease looked at
+        ship.start()
+        until_waiting(hosts.url)
         take.start()
-        assert not done.wait(0.2)
+        assert not taken.wait(0.3)
+        assert not shipped.is_set()
         line.commit()
+    ship.join()
     take.join()
-    assert done.is_set()
+    assert shipped.is_set()
+    assert taken.is_set()
+    assert hosts.other.next_sequence() == 2
+
+
+def until_waiting(url: str) -> None:
+    """Returns once a connection waits for a lock."""
+    with psycopg.connect(url, autocommit=True) as line:
+        for _ in range(1_000):
+            row = line.execute(WAITING).fetchone()
+            if row is not None and row[0]:
+                return
+            time.sleep(0.005)
+    raise AssertionError("nobody waits for a lock")
 
 
 def test_records_that_do_not_follow_are_refused(hosts: Hosts) -> None:
@@ -135,8 +158,7 @@ def test_what_is_old_and_seen_by_all_is_removed(hosts: Hosts) -> None:
 
 def test_a_lost_connection_is_said_and_made_again(hosts: Hosts) -> None:
     hosts.ship(0, 1)
-    with psycopg.connect(hosts.url, autocommit=True) as line:
-        line.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+    cut_connections(hosts.url)
     with pytest.raises(StoreUnreachable):
         hosts.ship(1, 1)
     hosts.ship(1, 1)

@@ -13,6 +13,7 @@ from quarterdeck.desk.shelf import JournalShelf, PostgresMeeting
 from quarterdeck.desk.shipping import Shipper
 from quarterdeck.errors import DeskError, JournalLocked, LeaseLost
 from quarterdeck.journal import JournalWriter, verify
+from tests.desk.standbys import cut_connections
 from tests.journal.builders import SMALL, quotes
 
 LEADER = Term(3, "host:1:a", 1, 2_000, 1_000)
@@ -110,6 +111,15 @@ def test_what_was_written_before_is_shipped_too(pair: Pair) -> None:
     pair.same()
 
 
+def test_what_is_too_much_for_one_row_goes_into_several(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("quarterdeck.desk.shipping._ROW_RECORDS", 7)
+    pair.write(150)
+    pair.ship().wait_for(pair.writer.flushed_sequence, nothing)
+    assert all(len(raw) <= 7 * 64 for _, _, raw in pair.reading.fetch(0))
+    pair.copy()
+    pair.same()
+
+
 def test_waiting_ends_when_the_database_has_it_and_not_before(pair: Pair) -> None:
     shipper = pair.ship()
     pair.write(20)
@@ -141,8 +151,7 @@ def test_the_old_leader_ships_nothing_more(pair: Pair) -> None:
 def test_shipping_goes_on_when_the_connection_is_lost(pair: Pair) -> None:
     shipper = pair.ship()
     for _ in range(6):
-        with psycopg.connect(pair.url, autocommit=True) as line:
-            line.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+        cut_connections(pair.url)
         pair.write(25)
         shipper.wait_for(pair.writer.flushed_sequence, nothing)
     pair.reading.close()

@@ -13,7 +13,7 @@ import pytest
 from quarterdeck.config import DeskConfig
 from quarterdeck.desk.agreement import own_identity
 from quarterdeck.desk.helm import Helm
-from quarterdeck.desk.leading import Leadership, begin_to_lead, meeting_of
+from quarterdeck.desk.leading import Leadership, begin_to_lead, lease_terms, meeting_of
 from quarterdeck.desk.place import DeskPlace
 from quarterdeck.desk.seat import Seat
 from quarterdeck.desk.standby import Standby
@@ -103,7 +103,7 @@ def test_a_standby_has_the_leaders_digest_under_load(hosts: Hosts) -> None:
         for _ in range(6):
             pump(session, 300)
             level(standby, session)
-        assert standby.follower.progress().seals_checked > 5
+        assert standby.follower.progress().seals_checked > 1
         status = standby.status()
         assert (status["role"], status["fit"], status["lag_records"]) == ("standby", True, 0)
         assert status["leader"] == leadership_of(session).keeper.holder
@@ -323,6 +323,18 @@ def test_a_standby_writes_snapshots_of_its_own(database: Hosts) -> None:
     found = replay_desk(database.b.root)
     assert found.snapshot is not None
     assert found.result.digest == session.desk.digest
+
+
+@pytest.mark.parametrize(
+    ("mode", "latest_ms", "longest_ms"), [("paper", 0, 200), ("live", 0, 1_000), ("live", 5_000, 5_000)]
+)
+def test_a_successor_waits_for_the_longest_request_of_all(
+    tmp_path: Path, mode: str, latest_ms: int, longest_ms: int
+) -> None:
+    config = standby_desk(tmp_path / "desk", "file", LEASE)
+    config = config.model_copy(update={"desk": config.desk.model_copy(update={"mode": mode})})
+    assert config.reconciliation.request_ms == 1_000
+    assert lease_terms(config, latest_ms).longest_ns == longest_ms * 1_000_000
 
 
 def test_without_a_store_there_is_no_standby(tmp_path: Path) -> None:

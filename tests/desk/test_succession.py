@@ -1,4 +1,4 @@
-"""The succession proof in small: see `tests.desk.succession` for what happens, `tests.desk.killed` for what is compared.
+"""The succession proof in small: `tests.desk.succession` says what happens, `tests.desk.killed` what is compared.
 
 What is tested: `quarterdeck.desk.standby`, `quarterdeck.desk.seat` and `quarterdeck.desk.helm`, as live processes.
 """

@@ -14,6 +14,7 @@ __all__ = ["sim"]
 
 _TRACED: Final = 60  # last steps that are shown of a failing seed
 _SHOWN: Final = 10  # failing seeds that are shown
+_FIGURES: Final = ("seeds", "steps", "life_cycle", "violations", "seconds", "digest")
 
 
 @app.command()
@@ -61,7 +62,7 @@ def _play(wanted: range, events: int, workers: int, *, whole: bool, first: bool,
 
     figures = play(wanted, events, workers, told=tell, first_only=first)
     if json:
-        facts = {name: getattr(figures, name) for name in ("seeds", "steps", "life_cycle", "violations", "seconds")}
+        facts = {name: getattr(figures, name) for name in _FIGURES}
         print_json({**facts, "found": shown})
     else:
         sys.stdout.write(f"{figures.line()}\n")

@@ -254,7 +254,8 @@ def _run_live(
 ) -> None:
     place, bell = DeskPlace(config.folder), Bell()
     venues = [open_venue(config, row, viewer.say) for row in range(len(config.venues))]
-    seat = Seat(config, place, viewer.say, follow=follow)
+    latest_ms = max((one.capabilities.latest_ms for one in venues if not one.capabilities.expiry), default=0)
+    seat = Seat(config, place, viewer.say, follow=follow, latest_ms=latest_ms)
     voices = Voices(tell=viewer.tell, say=viewer.say)
     options = LiveOptions(wake=bell.ring, voices=voices, lease=seat, recover=seat.recover)
     session = LiveSession(config, place, venues, options)

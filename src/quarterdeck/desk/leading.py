@@ -64,18 +64,27 @@ def meeting_of(config: DeskConfig, place: DeskPlace) -> Meeting:
     return FileMeeting(place.data) if url is None else PostgresMeeting(url)
 
 
-def lease_terms(config: DeskConfig) -> LeaseTerms:
-    """The lease's figures, in nanoseconds. A request is on its way for as long as reconciliation lets it, or longer."""
-    settings, request_ns = config.standby, config.reconciliation.request_ms * _SECOND_NS // 1_000
-    longest_ns = max(int(settings.longest_request_s * _SECOND_NS), request_ns if config.desk.mode == "live" else 0)
+def lease_terms(config: DeskConfig, latest_ms: int = 0) -> LeaseTerms:
+    """The lease's figures, in nanoseconds.
+
+    A request is on its way for as long as reconciliation lets it, or longer: `latest_ms` is the longest at a venue that
+    refuses nothing that comes late.
+    """
+    settings = config.standby
+    longest_ns = max(int(settings.longest_request_s * _SECOND_NS), _longest_ns(config, latest_ms))
     return LeaseTerms(int(settings.ttl_s * _SECOND_NS), int(settings.margin_s * _SECOND_NS), longest_ns)
 
 
-def new_keeper(config: DeskConfig, meeting: Meeting) -> LeaseKeeper:
+def _longest_ns(config: DeskConfig, latest_ms: int) -> int:
+    live_ms = config.reconciliation.request_ms if config.desk.mode == "live" else 0
+    return max(live_ms, latest_ms) * _SECOND_NS // 1_000
+
+
+def new_keeper(config: DeskConfig, meeting: Meeting, latest_ms: int = 0) -> LeaseKeeper:
     """A keeper that no other process ever was."""
     holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     identity = own_identity().text
-    name, terms = config.desk.name, lease_terms(config)
+    name, terms = config.desk.name, lease_terms(config, latest_ms)
     return LeaseKeeper(meeting, name, holder, terms, monotonic=time.monotonic_ns, identity=identity)
 
 
@@ -259,13 +268,13 @@ class Leadership:
         self._heard = heard
 
 
-def begin_to_lead(config: DeskConfig, place: DeskPlace, say: Callable[[str], None]) -> Leadership:
+def begin_to_lead(config: DeskConfig, place: DeskPlace, say: Callable[[str], None], latest_ms: int = 0) -> Leadership:
     """Takes the desk's lease, and makes the journal here whole; `Leadership.recover` waits until its holder may act.
 
     DeskError: another process leads, or the database's journal is another one. StoreUnreachable.
     """
     meeting = meeting_of(config, place)
-    keeper = new_keeper(config, meeting)
+    keeper = new_keeper(config, meeting, latest_ms)
     leadership = Leadership(config, place, keeper, meeting, say)
     try:
         _take(keeper, place.last_epoch(), say)

@@ -25,7 +25,8 @@ _AGAIN_S: Final = 0.02
 class Seat:
     """One session's, and its Lease as soon as it is taken.
 
-    `follow`: it is a standby first. `leased` False: the session is nobody else's business.
+    `follow`: it is a standby first. `leased` False: the session is nobody else's business. `latest_ms` as in
+    lease_terms.
     """
 
     def __init__(
@@ -36,10 +37,12 @@ class Seat:
         *,
         follow: bool = False,
         leased: bool = True,
+        latest_ms: int = 0,
     ) -> None:
         self.leadership: Leadership | None = None
         self._config, self._place, self._say = config, place, say
-        self._standby = Standby(config, place, say=say) if follow else None
+        self._latest_ms = latest_ms
+        self._standby = Standby(config, place, say=say, latest_ms=latest_ms) if follow else None
         self._leased = leased and config.standby.store != "none"
         self._warm: Warm | None = None
 
@@ -63,7 +66,7 @@ class Seat:
                 return False
             self.leadership, self._warm = taken
         elif self._leased:
-            self.leadership = begin_to_lead(self._config, self._place, self._say)
+            self.leadership = begin_to_lead(self._config, self._place, self._say, self._latest_ms)
         return True
 
     def recover(self, config: DeskConfig, place: DeskPlace, disk: Disk) -> Recovered:

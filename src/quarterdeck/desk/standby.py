@@ -42,16 +42,19 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class Standby:
-    """Follows, says how far it is, and takes the lease when it may. `turn` does what is due, in one thread."""
+    """Follows, says how far it is, and takes the lease when it may. `turn` does what is due, in one thread.
 
-    def __init__(self, config: DeskConfig, place: DeskPlace, *, say: Callable[[str], None]) -> None:
+    `latest_ms` as in lease_terms.
+    """
+
+    def __init__(self, config: DeskConfig, place: DeskPlace, *, say: Callable[[str], None], latest_ms: int = 0) -> None:
         if config.standby.store == "none":
             raise DeskError(
                 f'{config.file}: a standby needs [standby] store = "file" or "postgresql", and its leader the same'
             )
         self.config, self.place, self.say = config, place, say
         self.meeting = meeting_of(config, place)
-        self.keeper = new_keeper(config, self.meeting)
+        self.keeper = new_keeper(config, self.meeting, latest_ms)
         self.stopping = False
         self._url = store_url(config.standby)
         self._shelf: JournalShelf | None = None

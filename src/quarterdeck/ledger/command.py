@@ -101,6 +101,7 @@ class LedgerReport:
         lines = [f"ledger of {self.labels.desk} in {self.database}"]
         lines.append(f"up to record {stood.sequence} at {rfc3339(stood.ended_ns)}: {read} records read,")
         lines[-1] += f" {stood.rows} rows written; it agrees with the kernel"
+        lines.append("assets and costs are positive, income and capital negative")
         for name, accounts in self.by_purse().items():
             lines += [name, *(f"  {account:<10} {value:>24,f}" for account, value in accounts.items())]
         lines += [f"sum {currency:<8} {total:>24,f}" for currency, total in self.by_currency().items()]

@@ -6,6 +6,7 @@ file any part of its unsynced writes, sector by sector, and of the directory's c
 
 import errno
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -74,6 +75,15 @@ def _redo(content: bytearray, changes: list[tuple[int, bytes]]) -> None:
             content[offset : offset + len(data)] = data
 
 
+def _by_sector(offset: int, data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Cuts a write where sectors of the medium end."""
+    start = 0
+    while start < len(data):
+        stop = min(len(data), start + _SECTOR - (offset + start) % _SECTOR)
+        yield offset + start, data[start:stop]
+        start = stop
+
+
 class SimulatedDisk:
     """One host's disk.
 
@@ -81,12 +91,12 @@ class SimulatedDisk:
     sync the system no longer knows what is not on the medium.
     """
 
-    def __init__(self, chance: Random, *, in_order: bool = False, forgets: bool = False) -> None:
+    def __init__(self, chance: Random, *, in_order: bool = False, forgets: bool = True) -> None:
         self.faults = Faults()
         self._in_order, self._forgets = in_order, forgets
         self.files: dict[Path, _File] = {}
         self.folders: set[Path] = set()
-        self.locks: dict[Path, int] = {}  # path -> handle
+        self.locks: dict[int, _File] = {}  # handle -> file: a lock is of the file, whatever its name
         self.namings = 0  # how often a name came, went or changed
         self._chance = chance
         self._names: dict[Path, _File] = {}  # on the medium
@@ -205,16 +215,15 @@ class SimulatedDisk:
         return 1 << 40 if self.faults.room is None else max(0, self.faults.room)
 
     def lock(self, path: Path) -> int | None:
-        if path in self.locks:
+        file = self.files[path] if path in self.files else self._enter(path)
+        if any(locked is file for locked in self.locks.values()):
             return None
-        if path not in self.files:
-            self._enter(path)
-        handle = self._handle(self.files[path], path)
-        self.locks[path] = handle
+        handle = self._handle(file, path)
+        self.locks[handle] = file
         return handle
 
     def unlock(self, handle: int) -> None:
-        self.locks = {path: other for path, other in self.locks.items() if other != handle}
+        self.locks.pop(handle, None)
         self.close(handle)
 
     # What happens to it.
@@ -263,26 +272,28 @@ class SimulatedDisk:
             file.flips.clear()
 
     def _lose(self, file: _File) -> None:
-        """Of the unsynced changes some arrive on the medium, and of some only some sectors."""
+        """Some of the unsynced changes arrive on the medium: in their order, or each sector as it once was."""
+        changes = list(file.changes)
+        file.changes.clear()
         if self._in_order:
-            kept = self._chance.randrange(len(file.changes) + 1)
-            _redo(file.durable, file.changes[:kept])
-            for offset, data in file.changes[kept : kept + 1]:
+            kept = self._chance.randrange(len(changes) + 1)
+            _redo(file.durable, changes[:kept])
+            for offset, data in changes[kept : kept + 1]:
                 if offset >= 0 and data:
                     _redo(file.durable, [(offset, data[: self._chance.randrange(len(data))])])
-            file.changes.clear()
             return
-        for offset, data in file.changes:
-            fate = self._chance.randrange(3)
-            if fate == 0:
-                continue
-            if fate == 1 or offset < 0:
-                _redo(file.durable, [(offset, data)])
-                continue
-            for start in range(0, len(data), _SECTOR):
-                if self._chance.randrange(2):
-                    _redo(file.durable, [(offset + start, data[start : start + _SECTOR])])
-        file.changes.clear()
+        cuts = [index for index, (offset, _) in enumerate(changes) if offset < 0]
+        if cuts and self._chance.randrange(2):
+            _redo(file.durable, changes[: cuts[-1] + 1])
+            changes = changes[cuts[-1] + 1 :]
+        elif cuts:
+            changes = changes[: cuts[0]]
+        sectors: dict[int, list[tuple[int, bytes]]] = {}
+        for offset, data in changes:
+            for piece in _by_sector(offset, data):
+                sectors.setdefault(piece[0] // _SECTOR, []).append(piece)
+        for pieces in sectors.values():
+            _redo(file.durable, pieces[: self._chance.randrange(len(pieces) + 1)])
 
     def _take_room(self, size: int) -> int:
         room = self.faults.room

@@ -18,11 +18,10 @@ _SEGMENT_ROOM: Final = 40_000  # bytes that a disk has left when it is nearly fu
 class FaultPlan:
     """Draws faults and commands for one run. `only` names the faults that may happen (all, where it is empty)."""
 
-    def __init__(self, world: World, oracle_lost_power: Callable[[Host], None], damaged: Callable[[], None]) -> None:
+    def __init__(self, world: World, oracle_lost_power: Callable[[Host], None]) -> None:
         self.world = world
         self.chance: Random = world.chance
         self._before_power_loss = oracle_lost_power
-        self._damaged = damaged
         self._mean_ms = self.chance.choice((1_000, 3_000, 8_000))
         self._faults: tuple[tuple[int, str, Callable[[], None]], ...] = (
             (6, "process dies", self._kill),
@@ -175,7 +174,7 @@ class FaultPlan:
             return
         content = disk.files[path].content
         near = self.chance.randrange(2) and len(content) > HEADER_BYTES
-        self._damaged()
+        self.world.watcher.damaged()
         disk.flip_bit(path, self.chance.randrange(HEADER_BYTES if near else 0, len(content)))
         process = self._process()
         if process is not None and self.chance.randrange(2):

@@ -313,7 +313,7 @@ class Process:
         self._ship_sometimes()
         if session.stopping and session.ended:
             session.close()
-            self.release(settled=not any(courier.unresolved for courier in session.couriers))
+            self.release(settled=not any(courier.unresolved or len(courier.post) for courier in session.couriers))
             self._end("closed")
             return
         renew_ns = max(_SOON_NS, self._renewed_ns + LEASE.renew_ns - self.clock.monotonic())

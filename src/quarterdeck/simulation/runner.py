@@ -51,7 +51,7 @@ class _Run:
         world.watcher = self.oracle
         self.oracle.shipped_first = world.synchronous and world.replicated
         self.oracle.one_disk = not world.replicated
-        self.plan = FaultPlan(world, self._before_power_loss, self.oracle.damaged)
+        self.plan = FaultPlan(world, self._before_power_loss)
         self.steps = self.life_cycle = 0
 
     def _before_power_loss(self, host: Host) -> None:
@@ -88,7 +88,7 @@ class _Run:
         plan.make_room()
         plan.heal_exchange()
         for disk in world.disks:
-            disk.repair()
+            world.repair(disk)
             disk.faults = Faults()
         for host in world.hosts:
             host.store.cut_off, host.store.mute = False, 0

@@ -79,6 +79,10 @@ class Watcher(Protocol):
         """A command to a whole desk was journaled, done and acknowledged."""
         ...
 
+    def damaged(self) -> None:
+        """Bytes of a journal changed by themselves, or were put right."""
+        ...
+
     def ended(self, name: str, digest: bytes | None) -> None:
         """A process is no more; `digest` is of its state where everything that it took was flushed."""
         ...

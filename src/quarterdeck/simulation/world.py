@@ -129,7 +129,9 @@ class World:
                 host.process = None
                 host.led = (host.led or process.opened) and not process.failed_to_begin
                 if why == "JournalCorrupt":
-                    self.timeline.after(_RESTART_MS // 2 * _MS, "people restore a good copy", host.disk.repair)
+                    self.timeline.after(
+                        _RESTART_MS // 2 * _MS, "people restore a good copy", lambda host=host: self.repair(host.disk)
+                    )
                 if host.powered:
                     self.timeline.after(_RESTART_MS * _MS, f"{host.name}: restart", lambda host=host: self.boot(host))
 
@@ -154,6 +156,11 @@ class World:
         process = leaders[0]
         kind = self.exchange.requests_per_second == 0 and all(disk.faults.room is None for disk in self.disks)
         return kind and process.venue.heard_up and process.venue.line.up and not process.paused
+
+    def repair(self, disk: SimulatedDisk) -> None:
+        """People put right what has changed on a medium."""
+        self.watcher.damaged()
+        disk.repair()
 
     # the beginning
 

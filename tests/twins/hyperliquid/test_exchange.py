@@ -218,6 +218,15 @@ def test_money_is_accounted_for(asked: list[tuple[str, int, int]]) -> None:
         assert account.cash == cash + int(sum(Decimal(fill["closedPnl"]) for fill in account.fills) * UNITS)
 
 
+def test_position_at_average_cost() -> None:
+    held = Position()
+    assert held.move(1, 100, 1_000) == 0
+    assert (held.move(-1, 40, 480), held.lots, held.cost) == (80, 60, 600)
+    assert (held.move(-1, 60, 540), held.lots, held.cost) == (-60, 0, 0)
+    held.move(-1, 10, 100)
+    assert (held.move(1, 25, 200), held.lots, held.cost) == (20, 15, 120)  # 10 closed at 8, 15 opened at 8
+
+
 @given(st.lists(st.tuples(st.sampled_from([1, -1]), st.integers(1, 50), st.integers(1, 1_000)), max_size=20))
 def test_position_realises_exactly(trades: list[tuple[int, int, int]]) -> None:
     held, result, paid = Position(), 0, 0

@@ -194,7 +194,7 @@ def test_amended_order_is_one_order(line: Line) -> None:
     assert line.lineage.begin_amend(amend()) == 40
     assert report(line, "canceled", sz="60") is None  # held: it may be half of the amend
     new = report(line, "open", oid=5002, sz="80", origSz="80")
-    assert (new.quantity, new.filled, new.status) == (120, 40, OrderStatus.ACCEPTED)
+    assert (new.quantity, new.filled, new.status) == (120, 40, OrderStatus.PARTIALLY_FILLED)
     assert line.lineage.end_amend(77, 5002) is None
     assert report(line, "canceled", sz="60") is None  # the old one's, late
     done = report(line, "filled", oid=5002, sz="0.0", origSz="80")

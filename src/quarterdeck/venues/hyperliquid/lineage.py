@@ -108,7 +108,10 @@ class Lineage:
             row.venue_order_id = report.venue_order_id
         if row.carried:
             filled = report.filled if report.filled < 0 else report.filled + row.carried
-            report = msgspec.structs.replace(report, quantity=report.quantity + row.carried, filled=filled)
+            status = OrderStatus.PARTIALLY_FILLED if report.status is OrderStatus.ACCEPTED else report.status
+            report = msgspec.structs.replace(
+                report, quantity=report.quantity + row.carried, filled=filled, status=status
+            )
         row.filled = max(row.filled, report.filled)
         return report
 

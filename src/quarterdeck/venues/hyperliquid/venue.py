@@ -147,11 +147,12 @@ class HyperliquidVenue:
     def close(self) -> None:
         """Ends all threads. A switch that is set is taken back: who leaves in order has cancelled what he wants to."""
         self._deliver = _nobody
-        if self._options.dead_man_s and self._up:
-            self._senders[1].put(_Job(None, schedule_cancel_action(None)))
+        was_up = self._up
         self._line.close()
         for sender in self._senders:
             sender.close()
+        if self._options.dead_man_s and was_up:
+            self._switch(self._posters[3], schedule_cancel_action(None))
         for poster in self._posters:
             poster.close()
 
