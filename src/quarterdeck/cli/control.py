@@ -10,7 +10,21 @@ import typer
 
 from quarterdeck.cli.shared import Desk, Folder, InstrumentScope, JsonFlag, Person, StrategyScope, Why, app, print_json
 
-__all__ = ["acknowledge", "flatten", "kill", "lock", "pause", "resume", "status", "stop", "throttle_reset", "unlock"]
+__all__ = [
+    "acknowledge",
+    "command",
+    "flatten",
+    "kill",
+    "lock",
+    "pause",
+    "print_status",
+    "resume",
+    "status",
+    "stop",
+    "tell",
+    "throttle_reset",
+    "unlock",
+]
 
 
 def tell(desk: str, verb: str, **words: Any) -> dict[str, Any]:
