@@ -8,6 +8,8 @@ A simulated venue lives in the desk's process: its book of resting orders died w
 reported as gone, by events like any other. Positions and cash stay.
 """
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -85,16 +87,23 @@ class Warm:
 
 
 def recover(
-    config: DeskConfig, place: DeskPlace, *, disk: Disk = OS_DISK, warm: Warm | None = None, epoch: int = 0
+    config: DeskConfig,
+    place: DeskPlace,
+    *,
+    disk: Disk = OS_DISK,
+    warm: Warm | None = None,
+    epoch: int = 0,
+    wall: Callable[[], int] = time.time_ns,
 ) -> Recovered:
     """Takes the journal's lock, rebuilds the state and raises the epoch.
 
     `warm` is where to begin in place of a snapshot. `epoch` is a lease's: the session's number, where one is held.
+    `wall` gives a new segment its time.
     JournalLocked: the desk runs already. JournalCorrupt, ReplayError: the journal is not what was written, or does not
     replay to its digests; nothing is traded on such a state. DeskError: desk.toml has become another desk, or the
     lease's epoch is not above every one that was.
     """
-    writer = JournalWriter(place.journal, config.desk.name, journal_options(config.journal), disk=disk)
+    writer = JournalWriter(place.journal, config.desk.name, journal_options(config.journal), disk=disk, clock=wall)
     try:
         said: list[str] = []
         if writer.torn is not None:

@@ -268,7 +268,8 @@ class Process:
         self._lead(self.session)
 
     def _recover(self, config: DeskConfig, place: DeskPlace, disk: Disk) -> Recovered:
-        found = recover(config, place, disk=disk, warm=self._warm, epoch=self.keeper.epoch)
+        epoch, wall = self.keeper.epoch, self.clock.wall
+        found = recover(config, place, disk=disk, warm=self._warm, epoch=epoch, wall=wall)
         self._ship_from(disk)
         self._world.recovered(self, found)
         return found
