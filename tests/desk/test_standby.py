@@ -19,7 +19,7 @@ from quarterdeck.desk.seat import Seat
 from quarterdeck.desk.standby import Standby
 from quarterdeck.desk.wire import Command, Verb
 from quarterdeck.errors import DeskError, LeaseLost
-from quarterdeck.journal import verify
+from quarterdeck.journal import JournalReader, verify
 from quarterdeck.runtime.replay import replay_desk
 from tests.desk.builders import pump
 from tests.desk.standbys import LEASE, leading, new_session, standby_desk
@@ -289,6 +289,33 @@ def test_an_old_leader_comes_back_as_a_standby(database: Hosts) -> None:
     assert any("put aside as" in sentence for sentence in database.said)
     database.same()
     assert replay_desk(database.a.root).result.digest == session.desk.digest
+
+
+def test_a_leader_that_comes_back_as_a_standby_keeps_what_it_had_not_shared(database: Hosts) -> None:
+    """Nobody led meanwhile: what was acknowledged here is the desk's story."""
+    with leading(database.config, database.a, database.said, dies=True) as session:
+        pump(session, 200)
+    write_alone(database.config, database.a, 100)
+    end = JournalReader(database.a.journal).next_sequence
+    standby = database.standby(database.a)
+    until(standby.turn)
+    leadership, warm = standby.succeed()
+    assert warm is not None
+    assert warm.sequence == JournalReader(database.a.journal).next_sequence == end
+    assert any("they are kept" in sentence for sentence in database.said)
+    leadership.end(end, stopped=True)
+
+
+def test_a_standby_whose_tail_another_leader_did_not_have_says_so(database: Hosts) -> None:
+    with leading(database.config, database.a, database.said, dies=True) as session:
+        pump(session, 200)
+    write_alone(database.config, database.a, 100)
+    back = database.standby(database.a)
+    back.turn()
+    with leading(database.config, database.b, database.said) as session:
+        pump(session, 200)
+        with pytest.raises(DeskError, match="start this standby again"):
+            level(back, session)
 
 
 def test_a_journal_that_parted_does_not_lead(database: Hosts) -> None:

@@ -517,6 +517,8 @@ class Courier:
 
     def watch(self, order: LocalOrder | OrderReport | Place, settled_ns: int) -> None:
         """Begins to ask for an order's fate, or goes on to; answers count from `settled_ns` on."""
+        # One answer may overtake another request: a refused cancel says nothing of a Place that is still on its way.
+        settled_ns = max(settled_ns, self.post.settled_ns(order.order_id))
         watch = self._watches.get(order.order_id)
         if watch is None:
             venue_order_id = 0 if isinstance(order, Place) else order.venue_order_id

@@ -52,6 +52,17 @@ class Post:
             sent.request.order_id for sent in self._waiting.values() if isinstance(sent.request, Place | Cancel | Amend)
         )
 
+    def settled_ns(self, order_id: int) -> int:
+        """From when on nothing that has no answer yet can still change this order; 0: nothing is on its way."""
+        return max(
+            (
+                sent.settled_ns
+                for sent in self._waiting.values()
+                if isinstance(sent.request, Place | Cancel | Amend) and sent.request.order_id == order_id
+            ),
+            default=0,
+        )
+
     def overdue(self, now_ns: int) -> list[Sent]:
         """Gives up what has waited long enough. Its answer is still understood when it comes."""
         found: list[Sent] = []

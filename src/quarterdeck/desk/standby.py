@@ -64,13 +64,18 @@ class Standby:
         self._leader: Term | None = None  # whose program was looked at
         self._same_source = False
         self._told = ""
+        self._unshared_from: int | None = None  # our own records that the database does not have
         self._beat = 0
         self._level_ns = time.monotonic_ns()  # when it last had everything
         self._leased_ns = self._worded_ns = self._synced_ns = 0
         self._status: dict[str, object] = {"role": "standby", "desk": config.desk.name, "fit": False}
 
     def open(self) -> None:
-        """Takes this host's copy of the journal, where it is a copy; what the database has otherwise is put aside."""
+        """Takes this host's copy of the journal, where it is a copy; what the database has otherwise is put aside.
+
+        What is here and not there yet was acknowledged here, and acted on: it stays, and is shipped should this process
+        lead next.
+        """
         place = self.place
         place.data.mkdir(parents=True, exist_ok=True)
         if self._url is None:
@@ -78,7 +83,10 @@ class Standby:
         self._shelf = JournalShelf(self._url, self.config.desk.name, listen=True)
         self._copy = JournalCopy(place.journal)
         found = compare(place.journal, self._shelf)
-        if found.shared is not None and (found.parted or found.ahead):
+        if found.ahead and not found.parted:
+            self._unshared_from = found.common
+            self.say(f"records from {found.common} on are here and not in the database yet: they are kept")
+        if found.parted:
             kept = self._copy.put_aside(found.common)
             kept += _put_snapshots_aside(place, found.common)
             self.say(
@@ -168,6 +176,14 @@ class Standby:
         """Copies what came. Not all at once, unless it is for the last time: the lease is looked at in between."""
         if self._copy is None or self._shelf is None:
             return
+        if self._unshared_from is not None and (self._shelf.next_sequence() or 0) > self._unshared_from:
+            found = compare(self.place.journal, self._shelf)
+            if found.parted:
+                raise DeskError(
+                    f"another leader went on from record {found.common} without the records that are here: start "
+                    "this standby again, and it puts them aside"
+                )
+            self._unshared_from = found.common if found.ahead else None
         while self._copy.fill(self._shelf) and to_the_end:
             pass
         now = time.monotonic_ns()
