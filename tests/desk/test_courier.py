@@ -1,7 +1,7 @@
 """A desk and an exchange that lose each other's words: nothing is lost, nothing is doubled, nothing is assumed.
 
 What is tested: `quarterdeck.desk.courier`, `quarterdeck.desk.rounds`, `quarterdeck.desk.reconciliation`,
-`quarterdeck.desk.table`.
+`quarterdeck.desk.table`, `quarterdeck.desk.patience`.
 """
 
 from collections.abc import Callable

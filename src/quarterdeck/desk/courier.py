@@ -8,10 +8,11 @@ What the kernel believes is the kernel's; the courier holds only what would be a
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from quarterdeck.desk.offset import ClockOffset
+from quarterdeck.desk.patience import Patience
 from quarterdeck.desk.post import NEVER_NS, Post, Sent
 from quarterdeck.desk.reconciliation import Books
 from quarterdeck.desk.reports import Reports
@@ -46,7 +47,7 @@ from quarterdeck.venues.messages import (
 )
 from quarterdeck.venues.protocol import Venue
 
-__all__ = ["Courier", "Patience"]
+__all__ = ["Courier"]
 
 _MS: Final = 1_000_000
 _WORKING: Final = frozenset((OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED))
@@ -56,18 +57,6 @@ _ENDS: Final = {
     Resolution.EXPIRE: EventKind.ORDER_EXPIRED,
     Resolution.REJECT: EventKind.ORDER_REJECTED,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long a courier waits, in nanoseconds."""
-
-    request_ns: int = 1_000 * _MS
-    """A request takes effect within this at the venue, and is answered within this."""
-    retry_ns: int = 250 * _MS
-    every_ns: int = 30_000 * _MS
-    overlap_ns: int = 2_000 * _MS
-    cash_tolerance: Mapping[int, int] = field(default_factory=dict[int, int])
 
 
 @dataclass(slots=True)

@@ -17,9 +17,10 @@ from quarterdeck import __version__
 from quarterdeck.config import DeskConfig
 from quarterdeck.desk.clock import DeskClock
 from quarterdeck.desk.commands import command_payload
-from quarterdeck.desk.courier import Courier, Patience
+from quarterdeck.desk.courier import Courier
 from quarterdeck.desk.keeping import JournalKeeper
 from quarterdeck.desk.lease import Lease
+from quarterdeck.desk.patience import Patience
 from quarterdeck.desk.place import DeskPlace
 from quarterdeck.desk.post import NEVER_NS
 from quarterdeck.desk.reconciliation import Books

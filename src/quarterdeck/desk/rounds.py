@@ -3,6 +3,7 @@
 from typing import Any, Final, Protocol
 
 from quarterdeck.desk.offset import ClockOffset
+from quarterdeck.desk.patience import Patience
 from quarterdeck.desk.post import NEVER_NS, Post, Sent
 from quarterdeck.desk.reconciliation import Books, Difference, RecentFills, Step, Suspicions
 from quarterdeck.desk.reports import Reports
@@ -20,17 +21,6 @@ __all__ = ["Rounds"]
 
 _BACKOFF_MAX: Final = 8  # times the retry interval
 _RECHECK: Final = 4  # times the retry interval, while something differs
-
-
-class _Patience(Protocol):
-    @property
-    def retry_ns(self) -> int: ...
-    @property
-    def every_ns(self) -> int: ...
-    @property
-    def overlap_ns(self) -> int: ...
-    @property
-    def cash_tolerance(self) -> Any: ...
 
 
 class _Courier(Protocol):
@@ -58,7 +48,7 @@ class Rounds:
     instruments with working orders of somebody else.
     """
 
-    def __init__(self, courier: _Courier, patience: _Patience) -> None:
+    def __init__(self, courier: _Courier, patience: Patience) -> None:
         self.ready = False
         self.recent = RecentFills()
         self.suspicions = Suspicions()
