@@ -34,6 +34,7 @@ from quarterdeck.strategies.asking import ask_cancel, ask_limit, ask_market
 from quarterdeck.strategies.contract import CompiledStrategy, Parameters, PythonStrategy
 
 DESK = Path(__file__).parent / "quarterdeck" / "desk.toml"
+ACCEPTED, CANCELED = int(EventKind.ORDER_ACCEPTED), int(EventKind.ORDER_CANCELED)
 FAST, SLOW = S.W1_FAST, S.W1_SLOW
 ALPHA, EVERY, EDGE, MAXPOS, SCALE, SIZE = S.W2_ALPHA, S.W2_EVERY, S.W2_EDGE, S.W2_MAXPOS, float(S.PX_SCALE), S.W2_SIZE
 
@@ -243,10 +244,10 @@ class Venue:
 
     def submit(self, action):
         self.arrived[int(action["tag"])] = now()
-        self.answers.append((EventKind.ORDER_ACCEPTED, int(action["order_id"])))
+        self.answers.append((ACCEPTED, action["order_id"]))
 
     def cancel(self, action):
-        self.answers.append((EventKind.ORDER_CANCELED, int(action["order_id"])))
+        self.answers.append((CANCELED, action["order_id"]))
 
     def replace(self, action):
         raise SystemExit(f"nobody asked to replace {action}")

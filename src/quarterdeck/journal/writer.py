@@ -4,6 +4,9 @@
 system. Nothing that a record causes may leave the process before `flush` has returned: then the death of the process
 loses nothing, and the fsync policy says what the death of the machine can lose.
 
+A live desk's compiled code lays its records into `buffer` itself and moves `cursor` (`kernel.stamping`) along; it asks
+`reserve` for room, and calls `hand_over` in place of `flush`, then `settle` once its orders have left.
+
     writer = JournalWriter(Path("data/journal"), desk="xrpliquid")
     writer.append(events[i : i + 1])
     apply(state, events, i, actions)
@@ -26,7 +29,7 @@ from numpy.typing import NDArray
 from quarterdeck.errors import JournalError, JournalFull
 from quarterdeck.journal.blocks import TornTail, chain_end
 from quarterdeck.journal.chain import HASH_BYTES, seal_record, unsigned_seal
-from quarterdeck.journal.checks import KIND_OFFSET, RECORD_BYTES, stamp_bytes, stamp_words
+from quarterdeck.journal.checks import KIND_OFFSET, RECORD_BYTES, as_words, stamp_bytes, stamp_words
 from quarterdeck.journal.commit import FSYNC_POLICIES, GroupCommit
 from quarterdeck.journal.disk import OS_DISK, Disk
 from quarterdeck.journal.payload import note
@@ -43,9 +46,10 @@ from quarterdeck.journal.recovery import (
 from quarterdeck.journal.schema import event_schema_hash
 from quarterdeck.journal.segment import HEADER_BYTES, Header
 from quarterdeck.kernel.records import EVENT
+from quarterdeck.kernel.stamping import CURSOR_WORDS, NEXT, PLACE, ROOM
 from quarterdeck.kernel.vocabulary import ACTION_KIND_MIN, EventKind
 
-__all__ = ["JournalOptions", "JournalWriter"]
+__all__ = ["JournalOptions", "JournalWriter", "foreign_kind"]
 
 BUFFERED_RECORDS: Final = 8192  # 512 KiB: what waits at most before `append` itself hands it over
 BLOCK_RECORDS_MIN: Final = 16
@@ -54,6 +58,11 @@ SINGLY_MAX: Final = 6  # up to here one record at a time is faster than a batch
 _JOURNALED_KINDS: Final = bytes(
     kind for kind in EventKind if kind < ACTION_KIND_MIN and kind not in (EventKind.NONE, EventKind.SEAL)
 )
+
+
+def foreign_kind(kind: int) -> JournalError:
+    """The refusal of a record that no journal holds."""
+    return JournalError(f"a record of kind {kind} is not journaled; only events and notes are")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +109,9 @@ class JournalWriter:
         self.directory = directory
         self.desk = desk
         self.options = options or JournalOptions()
-        self.next_sequence = first_sequence
+        self.cursor = np.zeros(CURSOR_WORDS, np.int64)
+        self._at = memoryview(self.cursor)  # the same, in plain numbers
+        self._at[NEXT] = first_sequence
         self.chain = previous_chain  # after the last seal
         self.torn: TornTail | None = None
         self._disk, self._clock = disk, clock
@@ -108,26 +119,32 @@ class JournalWriter:
         self._failure: JournalError | None = None
         self._commit: GroupCommit | None = None
         capacity = BUFFERED_RECORDS + self.options.block_records
-        self._words = np.zeros((capacity, RECORD_BYTES // 4), np.uint32)
+        self.buffer: NDArray[np.void] = np.zeros(capacity, EVENT)
+        self._words = as_words(self.buffer)
         self._kinds = self._words.view(np.uint8)[:, KIND_OFFSET]
         self._bytes = memoryview(self._words.data).cast("B")
-        self._pending = 0  # records in the buffer
-        self._in_buffer = 0  # records that were last written from it, and still stand there
-        self._offset = 0  # where the buffer goes in the file
-        self._segment_used = 0
-        self._block_used = 0
-        self._block_room = 0  # records that `append` takes without asking: 0 when sealing or a new segment is due
+        self._written = 0  # records of the buffer that the operating system has
+        self._hashed = 0  # and those of them that are in the running hash
+        self._newest = (0, 0)  # where in the buffer the records written last still stand
+        self._offset = 0  # where in the file the next records go
+        self._segment_first = self._block_first = first_sequence
         self._time_ns = 0
         self._durable = first_sequence
         self._last_digest = 0
         self._ending = False
+        self._always = self.options.fsync == "always"
         self._hash = hashlib.sha256(self.chain)
         self._open()
 
     @property
+    def next_sequence(self) -> int:
+        """The sequence that the next record gets."""
+        return self._at[NEXT]
+
+    @property
     def flushed_sequence(self) -> int:
         """All records below it are with the operating system."""
-        return self.next_sequence - self._pending
+        return self._at[NEXT] - self._pending
 
     @property
     def durable_sequence(self) -> int:
@@ -140,7 +157,7 @@ class JournalWriter:
 
         Whoever does not finds the block sealed without a digest, by the first `append` that no longer fits into it.
         """
-        return self._block_used >= self.options.block_records - self.options.block_records // 8
+        return self._at[NEXT] - self._block_first >= self.options.block_records - self.options.block_records // 8
 
     @property
     def failure(self) -> JournalError | None:
@@ -163,22 +180,42 @@ class JournalWriter:
 
     def append_bytes(self, raw: bytes) -> int:
         """As `append`, for records that stand one behind the other in `raw`."""
-        count = len(raw) // RECORD_BYTES
-        if count > self._block_room or self._pending >= BUFFERED_RECORDS or self._is_broken():
-            self._make_room(count)
+        count, at = len(raw) // RECORD_BYTES, self._at
+        if count > at[ROOM] or self._is_broken():
+            self.reserve(count)
         foreign = raw[KIND_OFFSET::RECORD_BYTES].translate(None, _JOURNALED_KINDS)
         if foreign:
-            raise JournalError(f"a record of kind {foreign[0]} is not journaled; only events and notes are")
-        sequence, start = self.next_sequence, self._pending * RECORD_BYTES
+            raise foreign_kind(foreign[0])
+        sequence, place = at[NEXT], at[PLACE]
+        start = place * RECORD_BYTES
         if count <= SINGLY_MAX:
-            for place in range(0, len(raw), RECORD_BYTES):
-                stamped = stamp_bytes(raw[place : place + RECORD_BYTES], sequence + place // RECORD_BYTES)
-                self._bytes[start + place : start + place + RECORD_BYTES] = stamped
+            for offset in range(0, len(raw), RECORD_BYTES):
+                stamped = stamp_bytes(raw[offset : offset + RECORD_BYTES], sequence + offset // RECORD_BYTES)
+                self._bytes[start + offset : start + offset + RECORD_BYTES] = stamped
         else:
             self._bytes[start : start + len(raw)] = raw
-            stamp_words(self._words[self._pending : self._pending + count], sequence)
-        self._took(count)
+            stamp_words(self._words[place : place + count], sequence)
+        at[NEXT], at[PLACE] = sequence + count, place + count
+        at[ROOM] -= count
         return sequence
+
+    def reserve(self, count: int) -> None:
+        """Makes room for `count` more records in one block: `cursor` says where they begin.
+
+        Seals the block, begins a segment, hands the buffer over: whichever they ask for. JournalFull, JournalError.
+        """
+        self._raise_failure()
+        at, limit = self._at, self.options.block_records - 1  # the last record of a block is its seal
+        if count > limit:
+            raise JournalError(f"{count} records do not fit into one block; append at most {limit} at once")
+        if at[NEXT] - self._block_first + count > limit:
+            self.seal()
+        full = at[NEXT] - self._segment_first + self.options.block_records > self.options.segment_records
+        if full and at[NEXT] == self._block_first and not self._ending:
+            self._roll()
+        if at[PLACE] + count > BUFFERED_RECORDS:
+            self._write_pending()
+        at[ROOM] = min(limit - (at[NEXT] - self._block_first), max(count, BUFFERED_RECORDS - at[PLACE]))
 
     def seal(self, state_digest: int = 0, time_ns: int | None = None) -> int:
         """Ends the block: flushes, and writes a SEAL with 64 bits of the state's digest (0: none was taken).
@@ -187,18 +224,17 @@ class JournalWriter:
         stands at that number. A block without records is sealed only to say a digest that the last seal did not say.
         """
         self._raise_failure()
-        if self._block_used == 0 and state_digest in (0, self._last_digest):
+        if self.next_sequence == self._block_first and state_digest in (0, self._last_digest):
             return self.next_sequence
         self._write_pending()
         sealed_ns = self._last_time() if time_ns is None else time_ns
-        unsigned = unsigned_seal(sealed_ns, state_digest, self._block_used)
+        unsigned = unsigned_seal(sealed_ns, state_digest, self.next_sequence - self._block_first)
         digest = self._hash.copy()
         digest.update(unsigned)
         chain = digest.digest()
         self._bytes[:RECORD_BYTES] = seal_record(unsigned, chain, self.next_sequence)
-        self._write(1)
-        self.next_sequence += 1
-        self._segment_used += 1
+        self._write(0, 1)
+        self._at[NEXT] += 1
         self._begin_block(chain)
         self._last_digest = state_digest
         self._apply_policy()
@@ -210,12 +246,31 @@ class JournalWriter:
         JournalFull: the disk took no more; the records appended since the last `flush` are not acknowledged, all
         before them are safe. JournalError: a sync failed, now or in the group's thread. Both are final for this writer.
         """
-        if self._is_broken():
-            self._raise_failure()
-        if self._pending:
-            self._write_pending()
-            self._apply_policy()
+        self.hand_over()
+        self.settle()
         return self.next_sequence
+
+    def hand_over(self) -> None:
+        """As `flush`, without what nobody has to wait for: `settle` does that, now or later. The errors are the same."""
+        if self._failure is not None or (self._commit is not None and self._commit.failure is not None):
+            self._raise_failure()
+        place = self._at[PLACE]
+        if place > self._written:
+            self._write(self._written, place)
+            self._written = place
+            if self._always:
+                self._datasync()
+
+    def settle(self) -> None:
+        """Hashes what was handed over and tells the syncing thread of it."""
+        written, hashed = self._written, self._hashed
+        if written > hashed:
+            self._hash.update(self._bytes[hashed * RECORD_BYTES : written * RECORD_BYTES])
+            self._hashed = written
+            if self._commit is not None:
+                self._commit.written_sequence = self.flushed_sequence
+        if written == self._at[PLACE]:  # from the start again: what was used last is nearest to the processor
+            self._written = self._hashed = self._at[PLACE] = 0
 
     def sync(self) -> None:
         """Flushes and returns when everything is on the medium, whatever the policy."""
@@ -264,55 +319,44 @@ class JournalWriter:
     ) -> None:
         self.close()
 
-    def _took(self, count: int) -> None:
-        self._pending += count
-        self.next_sequence += count
-        self._segment_used += count
-        self._block_used += count
-        self._block_room -= count
-
-    def _make_room(self, count: int) -> None:
-        """Seals the block, begins a segment, hands the buffer over: whichever `count` more records ask for."""
-        self._raise_failure()
-        limit = self.options.block_records - 1  # the last record of a block is its seal
-        if count > limit:
-            raise JournalError(f"{count} records do not fit into one block; append at most {limit} at once")
-        if self._block_used + count > limit:
-            self.seal()
-        full = self._segment_used + self.options.block_records > self.options.segment_records
-        if full and self._block_used == 0 and not self._ending:
-            self._roll()
-        if self._pending >= BUFFERED_RECORDS:
-            self._write_pending()
-        self._block_room = limit - self._block_used
+    @property
+    def _pending(self) -> int:
+        """Records in the buffer that the operating system does not have yet."""
+        return self._at[PLACE] - self._written
 
     def _begin_block(self, chain: bytes) -> None:
         self.chain = chain
         self._hash = hashlib.sha256(chain)
-        self._block_used = 0
-        self._block_room = 0
+        self._block_first = self.next_sequence
+        self._at[ROOM] = 0
 
     def _last_time(self) -> int:
         """The time of the newest record that has one: the bytes of a continuation slot are not a time."""
-        for index in range(self._in_buffer - 1, -1, -1):
+        start, stop = self._newest
+        for index in range(stop - 1, start - 1, -1):
             if self._kinds[index] != EventKind.CONTINUATION:
                 self._time_ns = int(self._words[index, :2].view(np.int64)[0])
                 break
         return self._time_ns
 
     def _write_pending(self) -> None:
-        if self._pending:
-            self._write(self._pending)
-            self._hash.update(self._bytes[: self._pending * RECORD_BYTES])
-            self._pending = 0
+        place = self._at[PLACE]
+        if place > self._written:
+            self._write(self._written, place)
+            self._written = place
+        self.settle()
 
-    def _write(self, count: int) -> None:
+    def _write(self, start: int, stop: int) -> None:
+        """Writes records of the buffer where the file ends."""
+        data = self._bytes[start * RECORD_BYTES : stop * RECORD_BYTES]
         try:
-            write_all(self._disk, self._handle, self._bytes[: count * RECORD_BYTES], self._offset)
+            taken = self._disk.write(self._handle, data, self._offset)
+            if taken != len(data):
+                write_all(self._disk, self._handle, data[taken:], self._offset + taken)
         except OSError as error:
             raise self._full(error, self._cut_back()) from error
-        self._offset += count * RECORD_BYTES
-        self._in_buffer = count
+        self._offset += len(data)
+        self._newest = (start, stop)
 
     def _cut_back(self) -> str:
         """Takes away what a failed write left. When even that fails, the next opening finds it as a torn tail."""
@@ -339,7 +383,7 @@ class JournalWriter:
     def _apply_policy(self) -> None:
         if self._commit is not None:
             self._commit.written_sequence = self.flushed_sequence
-        elif self.options.fsync == "always":
+        elif self._always:
             self._datasync()
 
     def _datasync(self) -> None:
@@ -376,11 +420,9 @@ class JournalWriter:
         self.seal(state_digest, time_ns)
 
     def _give_up_pending(self) -> None:
-        self.next_sequence -= self._pending
-        self._segment_used -= self._pending
-        self._block_used -= self._pending
-        self._pending = 0
-        self._block_room = 0
+        self._at[NEXT] -= self._pending
+        self._at[PLACE] = self._written
+        self._at[ROOM] = 0
 
     def _open(self) -> None:
         try:
@@ -408,13 +450,14 @@ class JournalWriter:
         self._handle = self._disk.open(segment.path)
         self._disk.datasync(self._handle)
         self.torn = recovered.torn
-        self.next_sequence = self._durable = segment.next_sequence
+        self._at[NEXT] = self._durable = segment.next_sequence
+        self._segment_first = segment.first_sequence
         self.chain = chain_end(segment) if len(segment.seals) else segment.header.previous_chain
         self._hash = hashlib.sha256(chain_end(segment))
         unsealed = segment.records[tail.start : tail.stop]
         self._hash.update(unsealed.tobytes())
-        self._block_used, self._segment_used = len(unsealed), len(segment.records)
-        self._offset = HEADER_BYTES + self._segment_used * RECORD_BYTES
+        self._block_first = self.next_sequence - len(unsealed)
+        self._offset = HEADER_BYTES + len(segment.records) * RECORD_BYTES
         timed = segment.records[segment.records["kind"] != EventKind.CONTINUATION]
         self._time_ns = int(timed["time_ns"][-1]) if len(timed) else segment.header.created_ns
 
@@ -427,7 +470,8 @@ class JournalWriter:
         if self._handle >= 0:
             self._disk.close(self._handle)
         self._handle = handle
-        self._offset, self._segment_used = HEADER_BYTES, 0
+        self._offset = HEADER_BYTES
+        self._segment_first = self._block_first = self.next_sequence
         self._hash = hashlib.sha256(hashlib.sha256(packed).digest())
         self._time_ns = max(self._time_ns, header.created_ns)
 
