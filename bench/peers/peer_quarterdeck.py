@@ -260,7 +260,7 @@ def w3(_, n):
     handed = [0] * (total + 1)
     config = load_desk(DESK)
     with tempfile.TemporaryDirectory(prefix="quarterdeck-w3-") as folder:
-        writer = JournalWriter(Path(folder) / "journal", "bench", JournalOptions(fsync="group", group_ms=5))
+        writer = JournalWriter(Path(folder) / "journal", "bench", JournalOptions(fsync="group", group_ms=5, spool=True))
         desk = LiveDesk(writer, venue)
         desk.on_events(opening_events(config, epoch=1, time_ns=time.time_ns(), fresh=True))
         desk.bind(host_strategies(config, desk.states, [QuoteEach]))

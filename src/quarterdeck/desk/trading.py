@@ -18,7 +18,7 @@ from quarterdeck.kernel.account import digest, new_state
 from quarterdeck.kernel.layout import Records
 from quarterdeck.kernel.market_records import Market
 from quarterdeck.kernel.records import ACTIONS, EVENT, State
-from quarterdeck.kernel.stamping import NEXT, PLACE, ROOM
+from quarterdeck.kernel.stamping import BASE, NEXT, ROOM
 from quarterdeck.kernel.vocabulary import EventKind
 from quarterdeck.runtime.engine import SimulatedEngine
 from quarterdeck.runtime.exchange import new_asks
@@ -142,10 +142,11 @@ class LiveDesk:
         self.states: Records[State] = new_state() if states is None else states
         self.hosts: tuple[Host, ...] = ()
         self._sink = sink
-        self._at = memoryview(writer.cursor)
+        self._at = memoryview(cast(Any, writer.cursor))
         self._laid = memoryview(cast(Any, writer.buffer.view(np.uint8)))
         self._loop = LiveLoop(self.states, writer.buffer, writer.cursor)
-        self._context = self._loop.context
+        self._context, self._take, self._take_asks = self._loop.context, self._loop.take, self._loop.take_asks
+        self._counts, self._kinds = self._loop.counts, self._loop.kinds
         self._asks = new_asks()
         self._strategies: list[tuple[Host, Any, dict[type, Any] | None]] = []  # with their contexts and handlers
         self._tape: list[tuple[int, bytes]] = []
@@ -192,7 +193,9 @@ class LiveDesk:
         slots = attach(head, payload)[1:]
         self.writer.reserve(1 + len(slots))
         sequence = self._at[NEXT]
-        self._apply(head, 0)
+        kind = self._take(self._context, head, 0)
+        if kind <= 0:
+            raise foreign_kind(-kind)
         self._tape.append((sequence, head.tobytes()))
         if len(slots):
             self.writer.append(slots)
@@ -204,24 +207,20 @@ class LiveDesk:
         taken, self._tape = self._tape, []
         return [(sequence, np.frombuffer(raw, EVENT)) for sequence, raw in taken]
 
-    def _apply(self, records: NDArray[np.void], index: int) -> int:
-        kind = self._loop.take(self._context, records, index)
-        if kind <= 0:
-            raise foreign_kind(-kind)
-        return kind
-
     def _take_in(self, records: NDArray[np.void], index: int) -> None:
         at = self._at
         if at[ROOM] < 1:
             self._make_room(1)
-        kind = self._apply(records, index)
-        if not self._strategies:
+        kind = self._take(self._context, records, index)
+        if not self._strategies and kind > 0:
             return
         view: EventView | None
         if kind == _QUOTE:  # the common one is unpacked in one step
-            view = _new(Quote, _QUOTE_WORDS(self._laid, at[PLACE] * _RECORD - _RECORD))
-        else:
+            view = _new(Quote, _QUOTE_WORDS(self._laid, (at[NEXT] - at[BASE] - 1) * _RECORD))
+        elif kind > 0:
             view = view_of(records[index])
+        else:
+            raise foreign_kind(-kind)
         for host, context, handlers in self._strategies:
             if handlers is not None:
                 handler = handlers.get(type(view))
@@ -237,7 +236,7 @@ class LiveDesk:
             if asked:
                 if asked > at[ROOM]:
                     self._make_room(asked)
-                self._loop.take_asks(context, asked)
+                self._take_asks(context, asked)
 
     def _relieve(self, index: int) -> None:
         """Between records of a batch: hands over what a small block, or the outbox, would not hold any longer."""
@@ -256,26 +255,24 @@ class LiveDesk:
         at = self._at
         count = at[NEXT] - self._taped
         if count > 0:
-            place = at[PLACE]
+            place = at[NEXT] - at[BASE]
             self._tape.append((self._taped, self._laid[(place - count) * _RECORD : place * _RECORD].tobytes()))
             self._taped = at[NEXT]
 
     def _send(self) -> None:
         """Everything applied goes to the journal; only when it is there may the orders leave."""
-        loop = self._loop
-        counts = loop.counts
+        counts = self._counts
         cancels, orders = counts[0], counts[1]
         counts[0] = counts[1] = 0  # what could not be journaled is not done
         self.writer.hand_over()
         sink = self._sink
-        if cancels:
-            for action in loop.cancels[:cancels]:
-                sink.cancel(action)
+        for place in range(cancels):
+            sink.cancel(self._loop.cancels[place])
         for place in range(orders):
-            if loop.kinds[place] == _SUBMIT:
-                sink.submit(loop.orders[place])
+            if self._kinds[place] == _SUBMIT:
+                sink.submit(self._loop.orders[place])
             else:
-                sink.replace(loop.orders[place])
+                sink.replace(self._loop.orders[place])
 
 
 def _as_events(records: NDArray[np.void]) -> NDArray[np.void]:

@@ -14,6 +14,7 @@ __all__ = ["OS_DISK", "Disk", "OperatingSystemDisk"]
 
 CREATE_MODE: Final = 0o640
 READ_CHUNK: Final = 1 << 24
+_BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Disk(Protocol):
@@ -49,6 +50,17 @@ class Disk(Protocol):
 
     def map(self, path: Path) -> memoryview:
         """Returns a read-only view of a file that nobody will shorten."""
+        ...
+
+    def share(self, path: Path) -> memoryview:
+        """Returns a view of a file for writing: what is stored there is with the operating system at once.
+
+        Its blocks must be allocated, or a full disk ends the process at a store.
+        """
+        ...
+
+    def life(self) -> bytes:
+        """Returns a name of the operating system's present life, at most 64 bytes; what was not synced dies with it."""
         ...
 
     def names(self, directory: Path) -> list[str]:
@@ -113,6 +125,16 @@ class OperatingSystemDisk:
             return memoryview(mmap.mmap(handle, 0, access=mmap.ACCESS_READ))
         finally:
             os.close(handle)
+
+    def share(self, path: Path) -> memoryview:
+        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            return memoryview(mmap.mmap(handle, 0, mmap.MAP_SHARED | mmap.MAP_POPULATE))
+        finally:
+            os.close(handle)
+
+    def life(self) -> bytes:
+        return _BOOT.read_bytes().strip()
 
     def names(self, directory: Path) -> list[str]:
         return sorted(path.name for path in directory.iterdir())

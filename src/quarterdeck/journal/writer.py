@@ -21,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,14 +39,14 @@ from quarterdeck.journal.recovery import (
     disk_errors,
     lock_directory,
     make_reserve,
-    recover,
     release_reserve,
     write_all,
 )
 from quarterdeck.journal.schema import event_schema_hash
 from quarterdeck.journal.segment import HEADER_BYTES, Header
+from quarterdeck.journal.spool import Spool, recover_spooled
 from quarterdeck.kernel.records import EVENT
-from quarterdeck.kernel.stamping import CURSOR_WORDS, NEXT, PLACE, ROOM
+from quarterdeck.kernel.stamping import BASE, CURSOR_WORDS, NEXT, ROOM
 from quarterdeck.kernel.vocabulary import ACTION_KIND_MIN, EventKind
 
 __all__ = ["JournalOptions", "JournalWriter", "foreign_kind"]
@@ -67,13 +67,18 @@ def foreign_kind(kind: int) -> JournalError:
 
 @dataclass(frozen=True, slots=True)
 class JournalOptions:
-    """How a journal is written. A segment holds at most `segment_records`, a block at most `block_records`."""
+    """How a journal is written. A segment holds at most `segment_records`, a block at most `block_records`.
+
+    With a `spool` records are with the operating system as soon as they are appended, and stand in the segment once
+    they are settled: for a live desk, whose orders need not wait for the file system.
+    """
 
     segment_records: int = 1 << 20
     block_records: int = 1 << 16
     fsync: str = "group"
     group_ms: float = 5.0
     reserve_bytes: int = 1 << 20
+    spool: bool = False
 
     def __post_init__(self) -> None:
         if not BLOCK_RECORDS_MIN <= self.block_records <= self.segment_records:
@@ -81,6 +86,8 @@ class JournalOptions:
             raise JournalError(f"block_records must be {allowed}, not {self.block_records}")
         if self.fsync not in FSYNC_POLICIES:
             raise JournalError(f"fsync must be one of {', '.join(FSYNC_POLICIES)}, not {self.fsync}")
+        if self.spool and self.fsync == "always":
+            raise JournalError("a spool does not go with fsync always: what it holds is not on the medium; use group")
         if self.group_ms <= 0 or self.reserve_bytes < 0:
             raise JournalError(
                 f"group_ms must be above 0 ({self.group_ms}), reserve_bytes not below ({self.reserve_bytes})"
@@ -109,21 +116,16 @@ class JournalWriter:
         self.directory = directory
         self.desk = desk
         self.options = options or JournalOptions()
-        self.cursor = np.zeros(CURSOR_WORDS, np.int64)
-        self._at = memoryview(self.cursor)  # the same, in plain numbers
-        self._at[NEXT] = first_sequence
         self.chain = previous_chain  # after the last seal
         self.torn: TornTail | None = None
         self._disk, self._clock = disk, clock
         self._handle = self._lock = -1
         self._failure: JournalError | None = None
         self._commit: GroupCommit | None = None
-        capacity = BUFFERED_RECORDS + self.options.block_records
-        self.buffer: NDArray[np.void] = np.zeros(capacity, EVENT)
-        self._words = as_words(self.buffer)
-        self._kinds = self._words.view(np.uint8)[:, KIND_OFFSET]
-        self._bytes = memoryview(self._words.data).cast("B")
-        self._written = 0  # records of the buffer that the operating system has
+        self._capacity = BUFFERED_RECORDS + self.options.block_records
+        self._spool: Spool | None = None
+        self._use(np.zeros(self._capacity, EVENT), np.zeros(CURSOR_WORDS, np.int64), first_sequence)
+        self._written = 0  # records of the buffer that stand in the segment
         self._hashed = 0  # and those of them that are in the running hash
         self._newest = (0, 0)  # where in the buffer the records written last still stand
         self._offset = 0  # where in the file the next records go
@@ -144,7 +146,7 @@ class JournalWriter:
     @property
     def flushed_sequence(self) -> int:
         """All records below it are with the operating system."""
-        return self._at[NEXT] - self._pending
+        return self._at[NEXT] - (0 if self._spool is not None else self._pending)
 
     @property
     def durable_sequence(self) -> int:
@@ -186,7 +188,8 @@ class JournalWriter:
         foreign = raw[KIND_OFFSET::RECORD_BYTES].translate(None, _JOURNALED_KINDS)
         if foreign:
             raise foreign_kind(foreign[0])
-        sequence, place = at[NEXT], at[PLACE]
+        sequence = at[NEXT]
+        place = sequence - at[BASE]
         start = place * RECORD_BYTES
         if count <= SINGLY_MAX:
             for offset in range(0, len(raw), RECORD_BYTES):
@@ -195,7 +198,7 @@ class JournalWriter:
         else:
             self._bytes[start : start + len(raw)] = raw
             stamp_words(self._words[place : place + count], sequence)
-        at[NEXT], at[PLACE] = sequence + count, place + count
+        at[NEXT] = sequence + count
         at[ROOM] -= count
         return sequence
 
@@ -213,9 +216,10 @@ class JournalWriter:
         full = at[NEXT] - self._segment_first + self.options.block_records > self.options.segment_records
         if full and at[NEXT] == self._block_first and not self._ending:
             self._roll()
-        if at[PLACE] + count > BUFFERED_RECORDS:
+        if at[NEXT] - at[BASE] + count > BUFFERED_RECORDS:
             self._write_pending()
-        at[ROOM] = min(limit - (at[NEXT] - self._block_first), max(count, BUFFERED_RECORDS - at[PLACE]))
+        buffer_room = max(count, BUFFERED_RECORDS - (at[NEXT] - at[BASE]))
+        at[ROOM] = min(limit - (at[NEXT] - self._block_first), buffer_room)
 
     def seal(self, state_digest: int = 0, time_ns: int | None = None) -> int:
         """Ends the block: flushes, and writes a SEAL with 64 bits of the state's digest (0: none was taken).
@@ -235,6 +239,7 @@ class JournalWriter:
         self._bytes[:RECORD_BYTES] = seal_record(unsigned, chain, self.next_sequence)
         self._write(0, 1)
         self._at[NEXT] += 1
+        self._at[BASE] = self._at[NEXT]
         self._begin_block(chain)
         self._last_digest = state_digest
         self._apply_policy()
@@ -251,26 +256,30 @@ class JournalWriter:
         return self.next_sequence
 
     def hand_over(self) -> None:
-        """As `flush`, without what nobody has to wait for: `settle` does that, now or later. The errors are the same."""
+        """As `flush`, without what nobody has to wait for: `settle` does that, now or later. The same errors."""
         if self._failure is not None or (self._commit is not None and self._commit.failure is not None):
             self._raise_failure()
-        place = self._at[PLACE]
-        if place > self._written:
-            self._write(self._written, place)
-            self._written = place
+        if self._spool is None and self._pending:
+            self._write_out()
             if self._always:
                 self._datasync()
 
     def settle(self) -> None:
-        """Hashes what was handed over and tells the syncing thread of it."""
+        """Writes to the segment what only the spool holds, hashes it, and tells the syncing thread of it.
+
+        JournalFull: as in `flush`, though with a spool every record is acknowledged, and safe in it.
+        """
+        if self._spool is not None and self._pending and self._failure is None:
+            self._write_out()
         written, hashed = self._written, self._hashed
         if written > hashed:
             self._hash.update(self._bytes[hashed * RECORD_BYTES : written * RECORD_BYTES])
             self._hashed = written
             if self._commit is not None:
-                self._commit.written_sequence = self.flushed_sequence
-        if written == self._at[PLACE]:  # from the start again: what was used last is nearest to the processor
-            self._written = self._hashed = self._at[PLACE] = 0
+                self._commit.written_sequence = self._at[NEXT] - self._pending
+        if not self._pending:  # from the start again: what was used last is nearest to the processor
+            self._at[BASE] = self._at[NEXT]
+            self._written = self._hashed = 0
 
     def sync(self) -> None:
         """Flushes and returns when everything is on the medium, whatever the policy."""
@@ -291,11 +300,14 @@ class JournalWriter:
         left = self._cut_back()
         if left:  # what follows would stand in front of records that were never acknowledged
             raise JournalFull(f"{self.directory}: the last words cannot be written{left}; every flushed record is safe")
+        acknowledged = self._at[NEXT] - (0 if self._spool is not None else self._pending)
         try:
             self._say(text, time_ns, state_digest)
         except JournalFull:
+            self._give_up(acknowledged)
+            if self._pending:
+                raise
             self._failure = None
-            self._give_up_pending()
             self._say(text, time_ns, 0)
         self.sync()
         self._failure = JournalFull(f"{self.directory}: the last words are written; make room and start again")
@@ -321,8 +333,16 @@ class JournalWriter:
 
     @property
     def _pending(self) -> int:
-        """Records in the buffer that the operating system does not have yet."""
-        return self._at[PLACE] - self._written
+        """Records in the buffer that do not stand in the segment yet."""
+        return self._at[NEXT] - self._at[BASE] - self._written
+
+    def _use(self, buffer: NDArray[np.void], cursor: NDArray[np.int64], next_sequence: int) -> None:
+        self.buffer, self.cursor = buffer, cursor
+        self._at = memoryview(cast(Any, cursor))  # the same, in plain numbers
+        self._at[NEXT] = self._at[BASE] = next_sequence
+        self._words = as_words(buffer)
+        self._kinds = self._words.view(np.uint8)[:, KIND_OFFSET]
+        self._bytes = memoryview(self._words.data).cast("B")
 
     def _begin_block(self, chain: bytes) -> None:
         self.chain = chain
@@ -340,11 +360,14 @@ class JournalWriter:
         return self._time_ns
 
     def _write_pending(self) -> None:
-        place = self._at[PLACE]
-        if place > self._written:
-            self._write(self._written, place)
-            self._written = place
+        if self._pending:
+            self._write_out()
         self.settle()
+
+    def _write_out(self) -> None:
+        place = self._at[NEXT] - self._at[BASE]
+        self._write(self._written, place)
+        self._written = place
 
     def _write(self, start: int, stop: int) -> None:
         """Writes records of the buffer where the file ends."""
@@ -382,12 +405,12 @@ class JournalWriter:
 
     def _apply_policy(self) -> None:
         if self._commit is not None:
-            self._commit.written_sequence = self.flushed_sequence
+            self._commit.written_sequence = self._at[NEXT] - self._pending
         elif self._always:
             self._datasync()
 
     def _datasync(self) -> None:
-        written = self.flushed_sequence
+        written = self._at[NEXT] - self._pending
         if self._commit is not None:
             self._commit.written_sequence = written
             self._commit.sync()
@@ -419,9 +442,9 @@ class JournalWriter:
         self.append(note(text, time_ns))
         self.seal(state_digest, time_ns)
 
-    def _give_up_pending(self) -> None:
-        self._at[NEXT] -= self._pending
-        self._at[PLACE] = self._written
+    def _give_up(self, acknowledged: int) -> None:
+        """Forgets the records from that sequence on. Those before it can still be pending: in a spool they are safe."""
+        self._at[NEXT] = max(acknowledged, self._at[BASE] + self._written)
         self._at[ROOM] = 0
 
     def _open(self) -> None:
@@ -429,11 +452,14 @@ class JournalWriter:
             with disk_errors(self.directory):
                 self._lock = lock_directory(self._disk, self.directory)
                 make_reserve(self._disk, self.directory, self.options.reserve_bytes)
-                recovered = recover(self._disk, self.directory)
+                recovered = recover_spooled(self._disk, self.directory)
                 if recovered is None:
                     self._begin_segment()
                 else:
                     self._go_on(recovered)
+                if self.options.spool:
+                    self._spool = Spool(self._disk, self.directory, self._capacity, self.next_sequence)
+                    self._use(self._spool.buffer, self._spool.cursor, self.next_sequence)
             if self.options.fsync == "group":
                 self._commit = GroupCommit(self._disk, self._handle, self.options.group_ms, self.next_sequence)
             if recovered is not None and recovered.segment.header.schema != event_schema_hash():
@@ -450,7 +476,7 @@ class JournalWriter:
         self._handle = self._disk.open(segment.path)
         self._disk.datasync(self._handle)
         self.torn = recovered.torn
-        self._at[NEXT] = self._durable = segment.next_sequence
+        self._at[NEXT] = self._at[BASE] = self._durable = segment.next_sequence
         self._segment_first = segment.first_sequence
         self.chain = chain_end(segment) if len(segment.seals) else segment.header.previous_chain
         self._hash = hashlib.sha256(chain_end(segment))

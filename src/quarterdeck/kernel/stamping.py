@@ -10,11 +10,12 @@ import numpy as np
 
 from quarterdeck.kernel.compiled import compiled
 
-__all__ = ["CHECK_PRIME", "CURSOR_WORDS", "NEXT", "PLACE", "ROOM", "stamp"]
+__all__ = ["BASE", "CHECK_PRIME", "CURSOR_WORDS", "NEXT", "ROOM", "stamp"]
 
-# The cursor: sequence of the next record, its place in the buffer, and how many more records may be laid unasked.
+# The cursor: sequence of the next record, sequence of the buffer's first one, and how many more records may be laid
+# unasked. A record is laid first and `NEXT` raised then: one store makes it count, whenever the process dies.
 NEXT: Final = 0
-PLACE: Final = 1
+BASE: Final = 1
 ROOM: Final = 2
 CURSOR_WORDS: Final = 3
 

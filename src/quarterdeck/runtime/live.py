@@ -18,7 +18,7 @@ from quarterdeck.kernel.account import apply_event, new_actions, new_events
 from quarterdeck.kernel.compiled import JIT_ENABLED, compiled
 from quarterdeck.kernel.layout import Records
 from quarterdeck.kernel.records import ACTIONS, EVENT, STATE, Event, State
-from quarterdeck.kernel.stamping import CURSOR_WORDS, NEXT, PLACE, ROOM, stamp
+from quarterdeck.kernel.stamping import BASE, CURSOR_WORDS, NEXT, ROOM, stamp
 from quarterdeck.kernel.units import events_at, held_by_python, records_at, words_at
 from quarterdeck.kernel.vocabulary import EventKind
 from quarterdeck.strategies.asking import ASKS
@@ -42,10 +42,9 @@ def _apply_next(
 
     `out` is room for cancels and, behind `_OUTGOING` of them, for orders; `counts` says how many of each there are.
     """
-    place = cursor[PLACE]
+    place = cursor[NEXT] - cursor[BASE]
     stamp(words, place, cursor[NEXT])
     cursor[NEXT] += 1
-    cursor[PLACE] = place + 1
     cursor[ROOM] -= 1
     for index in range(apply_event(states[0], buffer[place], actions)):
         kind = actions[index]["kind"]
@@ -62,10 +61,10 @@ def _take(
     states: Records[State], buffer: Records[Event], words: Any, cursor: Any, actions: Any, out: Any, counts: Any,
     events: Records[Event], index: int,
 ) -> int:  # fmt: skip
-    kind = events[index]["kind"]
+    kind = int(events[index]["kind"])
     if not _INPUTS[kind]:
         return -kind
-    buffer[cursor[PLACE]] = events[index]
+    buffer[cursor[NEXT] - cursor[BASE]] = events[index]
     _apply_next(states, buffer, words, cursor, actions, out, counts)
     return kind
 
@@ -76,7 +75,7 @@ def _take_asks(
     asks: Records[Event], count: int, strategy: int,
 ) -> None:  # fmt: skip
     for index in range(count):
-        place = cursor[PLACE]
+        place = cursor[NEXT] - cursor[BASE]
         buffer[place] = asks[index]
         buffer[place]["time_ns"] = states[0]["time_ns"]
         buffer[place]["strategy"] = strategy
@@ -105,12 +104,12 @@ def _take_asks_at(address: int, count: int) -> int:
 
 
 def _take_in(context: Any, events: Any, index: int) -> int:
-    return int(_take(*context, events, index))
+    return int(cast(Any, _take)(*context, events, index))
 
 
 def _take_asks_in(context: Any, count: int) -> int:
     *arrays, asks, strategy = context
-    _take_asks(*arrays, asks, count, strategy)
+    cast(Any, _take_asks)(*arrays, asks, count, strategy)
     return count
 
 
@@ -126,8 +125,8 @@ class LiveLoop:
         outgoing, counts = new_events(2 * _OUTGOING), np.zeros(2, np.int64)
         views = list(cast(Any, outgoing))  # made once
         self.cancels, self.orders = views[:_OUTGOING], views[_OUTGOING:]
-        self.counts = memoryview(counts)
-        self.kinds = memoryview(outgoing.view(np.uint8))[16 :: EVENT.itemsize][_OUTGOING:]
+        self.counts = memoryview(cast(Any, counts))
+        self.kinds = memoryview(cast(Any, outgoing.view(np.uint8)))[16 :: EVENT.itemsize][_OUTGOING:]
         words = buffer.view(np.uint64)
         self._kept: list[Any] = []  # what contexts point to
         self._arrays: tuple[Any, ...] = (states, buffer, words, cursor, new_actions(), outgoing, counts)

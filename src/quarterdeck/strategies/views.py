@@ -288,8 +288,10 @@ class DeskView:
     ) -> None:
         """Asks to buy `quantity` lots: a limit order (GTC) at `price` ticks, or a market order (IOC) without one."""
         flags = (_POST_ONLY if post_only else 0) | (_REDUCE_ONLY if reduce_only else 0)
-        terms = _MARKET if price is None else _LIMIT
-        self._ask(_ORDER, flags, instrument, terms, reason, price or 0, quantity, 0, tag)
+        if price is None:
+            self._ask(_ORDER, flags, instrument, _MARKET, reason, 0, quantity, 0, tag)
+        else:
+            self._ask(_ORDER, flags, instrument, _LIMIT, reason, price, quantity, 0, tag)
 
     def sell(
         self,
@@ -304,8 +306,10 @@ class DeskView:
     ) -> None:
         """Asks to sell; see `buy`."""
         flags = _SELL | (_POST_ONLY if post_only else 0) | (_REDUCE_ONLY if reduce_only else 0)
-        terms = _MARKET if price is None else _LIMIT
-        self._ask(_ORDER, flags, instrument, terms, reason, price or 0, quantity, 0, tag)
+        if price is None:
+            self._ask(_ORDER, flags, instrument, _MARKET, reason, 0, quantity, 0, tag)
+        else:
+            self._ask(_ORDER, flags, instrument, _LIMIT, reason, price, quantity, 0, tag)
 
     def stop(self, instrument: int, side: Side, trigger: int, quantity: int, *, tag: int = 0) -> None:
         """Asks for a protective stop: a reduce-only market order once `trigger` ticks are reached."""
