@@ -56,7 +56,7 @@ def on_bar(state, strategy, memory, event, asks, count):
     if seen < SLOW - 1:
         return count
     held = state["positions"][strategy * INSTRUMENTS]["quantity"]
-    wanted = S.W1_SIZE if memory["fast"] / FAST > memory["slow"] / SLOW else 0
+    wanted = S.W1_SIZE if memory["fast"] * SLOW > memory["slow"] * FAST else 0
     if wanted == held:
         return count
     side = 1 if wanted > held else -1

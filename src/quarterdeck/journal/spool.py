@@ -24,7 +24,7 @@ from quarterdeck.journal.segment import HEADER_BYTES
 from quarterdeck.kernel.records import EVENT
 from quarterdeck.kernel.stamping import BASE, CURSOR_WORDS, NEXT
 
-__all__ = ["SPOOL_FILE", "Spool", "recover_spooled"]
+__all__ = ["SPOOL_FILE", "Spool", "recover_spooled", "spooled"]
 
 SPOOL_FILE: Final = "spool"
 _MAGIC: Final = b"QDSPOOL\n"
