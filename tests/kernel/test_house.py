@@ -55,10 +55,8 @@ def test_both_desks_say_the_same_at_every_event(
         for row in range(2):
             desk.term(InstrumentTerm.MAINTENANCE_MARGIN_PPM, margin_ppm, row)
     prices = [PRICE, PRICE]
-    trade = 0
-    for instrument, ticks, seconds, lots in steps:
+    for trade, (instrument, ticks, seconds, lots) in enumerate(steps, 1):
         prices[instrument] = max(PRICE // 2, prices[instrument] + ticks)
-        trade += 1
         said: list[list[Any]] = []
         for desk in (eager, lazy):
             if desk is eager:

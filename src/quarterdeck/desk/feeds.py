@@ -26,7 +26,8 @@ _FOLLOW_NS: Final = 20_000_000  # how late a second listing of the same coin fol
 _CHUNK: Final = 1024
 _STEP: Final = Decimal("0.0001")  # prices begin near 1.2 where the tick is finer, else at 12,000 ticks
 _FIRST: Final = 12_000
-_FUNDING_PPB: Final = 60_000  # of notional for an hour: longs crowd, as in a rising market
+_ANNOUNCED_NS: Final = 30_000_000_000  # once the market is under way
+_FUNDING_PPB: Final = 120_000  # of notional for an hour: longs crowd, as in a rising market
 
 
 class Feed(Protocol):
@@ -139,7 +140,7 @@ class _Coin:
     def _announcement(self) -> Events:
         """The funding rate that the running hour is heading for: a venue says it all the time, not only on the hour."""
         funding = blank_events(1, EventKind.FUNDING, self._lead)
-        funding["time_ns"] = funding["venue_time_ns"] = self._time_ns
+        funding["time_ns"] = funding["venue_time_ns"] = self._time_ns + _ANNOUNCED_NS
         funding["rate"] = _FUNDING_PPB
         return funding
 
