@@ -11,10 +11,10 @@ WORKERS ?= auto
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench lock clean
+.PHONY: help setup demo test lint format bench proof-kill lock clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 setup: $(STAMP) ## .venv with everything pinned in requirements.lock
 
@@ -51,6 +51,9 @@ lint: setup ## style, format, types, imports between rooms
 format: setup ## rewrites what ruff can
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
+
+proof-kill: setup ## a live desk under load is killed a hundred times; KILLS=number, SEED=number
+	@QUARTERDECK_CAPACITY=small $(BIN)/python -m tests.desk.killed --kills $(or $(KILLS),100) $(if $(SEED),--seed $(SEED))
 
 bench: setup ## ours and the peers side by side, into bench/RESULTS.md; ARGS= goes to bench/run.py
 	@$(BIN)/python bench/run.py $(ARGS)

@@ -121,6 +121,8 @@ ROWS = (
         why=W3_WHY,
     ),
     Row("replay of 10M events to a digest", "events/s", own("replay.py", "events_per_s"), target=10e6),
+    Row("recovery of a 10M-event day", "s", own("recovery.py", "snapshot_s"), target=5, lower_is_better=True),
+    Row("recovery without any snapshot", "s", own("recovery.py", "scratch_s"), target=5, lower_is_better=True),
     Row("journal append, group commit", "records/s", own("journal.py", "records_per_s"), target=2e6),
 )
 
@@ -206,7 +208,8 @@ def table(verdicts: list[Verdict]) -> str:
     for verdict in verdicts:
         row = verdict.row
         beside = f"{row.peer.who} {spread(verdict.peer)}" if row.peer else ""
-        target = "" if row.target is None else f"{row.target:g}x" if row.peer else f">= {short(row.target)}"
+        bound = "<=" if row.lower_is_better else ">="
+        target = "" if row.target is None else f"{row.target:g}x" if row.peer else f"{bound} {short(row.target)}"
         ratio = f"{verdict.ratio:.2f}x" if row.peer and verdict.ratio is not None else ""
         cells = (row.name, row.unit, spread(verdict.ours), beside, ratio, target, verdict.word)
         rows.append(f"| {' | '.join(cells)} |")

@@ -2,12 +2,15 @@
 
 import os
 import random
+from collections.abc import Generator
 from pathlib import Path
 
 os.environ.setdefault("QUARTERDECK_CAPACITY", "small")  # read once, when the kernel is imported
 
 import hypothesis
 import pytest
+
+from tests import servers
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SEED_VARIABLE = "QUARTERDECK_TEST_SEED"
@@ -26,6 +29,10 @@ hypothesis.settings.load_profile("ci" if CI else "dev")
 def pytest_configure(config: pytest.Config) -> None:
     if not CI and config.getoption("hypothesis_seed", None) is None:
         config.option.hypothesis_seed = str(SEED)
+    if not hasattr(config, "workerinput"):  # a worker uses the servers of the run that it belongs to
+        run = servers.Run()
+        os.environ[servers.FOLDER_VARIABLE] = str(run.folder)
+        config.add_cleanup(run.end)
 
 
 def pytest_report_header() -> str:
@@ -36,6 +43,13 @@ def pytest_report_header() -> str:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if terminalreporter.stats.get("failed"):
         terminalreporter.write_line(f"{SEED_VARIABLE}={SEED} repeats this run")
+
+
+@pytest.fixture
+def postgres_url() -> Generator[str, None, None]:
+    """URL of a fresh database in a real PostgreSQL; psycopg 3 and SQLAlchemy 2.1 take it as it is."""
+    with servers.fresh_database(servers.server_url(Path(os.environ[servers.FOLDER_VARIABLE]))) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

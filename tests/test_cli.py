@@ -1,4 +1,8 @@
-"""The command line: each mistake is one line with its exit code, help is quick, and a killed desk goes on."""
+"""The command line: each mistake is one line with its exit code, help is quick, and a killed desk goes on.
+
+What is tested: `quarterdeck.cli.shared`, `quarterdeck.cli.running`, `quarterdeck.cli.control`,
+`quarterdeck.cli.history`, `quarterdeck.cli.journal`.
+"""
 
 import json
 import os
@@ -12,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from quarterdeck import cli
+from quarterdeck.cli import shared
 from quarterdeck.journal.segment import Header
 from quarterdeck.kernel.capacity import CAPACITY
 from quarterdeck.runtime.replay import replay
@@ -103,7 +108,7 @@ def test_the_capacity_is_found_in_a_journals_header(tmp_path: Path, monkeypatch:
     header = Header("test", 0, 1, bytes(32))
     (tmp_path / "000000000000.qdj").write_bytes(header.pack())
     monkeypatch.delenv("QUARTERDECK_CAPACITY")
-    cli._choose_capacity(tmp_path)
+    shared.choose_capacity(tmp_path)
     assert os.environ["QUARTERDECK_CAPACITY"] == header.capacity
 
 

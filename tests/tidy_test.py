@@ -27,7 +27,8 @@ HOSTS = ("python" + "hosted", "py" + "pi.org", "registry.npm" + "js", "deb.deb" 
 MACHINE_PATH = re.compile(r"(?<![\w.~])/(?:wo" + r"rk|ro" + r"ot|ho" + r"me/\w+|Us" + r"ers/\w+)(?=[/\"'`\s]|$)")
 IGNORE = re.compile(r"#\s*(?:(?:type|pyright):\s*ignore|noqa)(?P<rest>[^\n]*)")
 IGNORE_WITH_REASON = re.compile(r"(?:\[[\w, -]+\]|:\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*)\s*(?:#|--|-|:|\()?\s*\w+ \w+")
-PRINTERS = ("cli.py", "console.py", "__main__.py")
+DISTRIBUTIONS = {"hyperliquid": "hyperliquid-python-sdk"}  # packages that are installed under another name
+PRINTERS = ("console.py", "__main__.py")
 
 
 @dataclass(frozen=True)
@@ -281,7 +282,8 @@ def dependencies_are_what_is_imported(files: Checkout) -> Iterator[str]:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
             for name in names:
-                imported.setdefault(name.split(".")[0].replace("_", "-"), source.path)
+                top = name.split(".")[0].replace("_", "-")
+                imported.setdefault(DISTRIBUTIONS.get(top, top), source.path)
     for name in sorted(imported.keys() - declared - {"quarterdeck"}):
         if name.replace("-", "_") not in sys.stdlib_module_names:
             yield f"{imported[name]}: imports {name}, which pyproject.toml does not ask for"

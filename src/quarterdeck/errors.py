@@ -5,25 +5,37 @@
     |-- DataError                a data file, its row and what is wrong            (exit 2)
     |-- JournalError             the journal cannot be used as asked               (exit 1)
     |   |-- JournalCorrupt       a sealed record is not what was written           (exit 1)
+    |   |-- JournalCutBack       what was read from the journal is not in it     (exit 1)
     |   |-- JournalFull          the disk took no more: trading has stopped        (exit 1)
     |   `-- JournalLocked        another process writes this journal               (exit 1)
     |-- ReplayError              a replay did not give the recorded digest         (exit 1)
+    |-- AuditError               a key, an anchor or a record of pruning fails     (exit 1)
+    |-- BackupError              a backup cannot be made, believed or restored     (exit 1)
+    |-- LedgerError              the ledger is not what the journal says           (exit 1)
     |-- DeskError                the desk is not in a state to do this             (exit 1)
+    |   |-- LeaseLost            another process leads the desk, or will           (exit 1)
+    |   `-- StoreUnreachable     what two processes share does not answer          (exit 1)
     `-- StrategyError            a strategy broke its contract                     (exit 1)
 
 What went wrong comes first, then where, then the way out: one line, whole.
 """
 
 __all__ = [
+    "AuditError",
+    "BackupError",
     "ConfigError",
     "DataError",
     "DeskError",
     "JournalCorrupt",
+    "JournalCutBack",
     "JournalError",
     "JournalFull",
     "JournalLocked",
+    "LeaseLost",
+    "LedgerError",
     "QuarterdeckError",
     "ReplayError",
+    "StoreUnreachable",
     "StrategyError",
 ]
 
@@ -70,6 +82,17 @@ class JournalCorrupt(JournalError):
         super().__init__(f"{file}: record {sequence}: {problem}")
 
 
+class JournalCutBack(JournalError):
+    """The journal's end went back behind what a follower has read, as only the death of a machine can do it.
+
+    `sequence` is the first record that cannot be trusted; whoever has applied it begins again at a snapshot.
+    """
+
+    def __init__(self, file: str, sequence: int, problem: str) -> None:
+        self.file, self.sequence, self.problem = file, sequence, problem
+        super().__init__(f"{file}: record {sequence}: {problem}; begin again at a snapshot")
+
+
 class JournalFull(JournalError):
     """The disk took no more bytes. Nothing that was acknowledged is lost; trading stops."""
 
@@ -82,8 +105,28 @@ class ReplayError(QuarterdeckError):
     """A replay did not arrive at the recorded digest."""
 
 
+class AuditError(QuarterdeckError):
+    """A key, an anchor or a record of pruning that cannot be used or believed."""
+
+
+class BackupError(QuarterdeckError):
+    """A backup that cannot be made, believed or restored."""
+
+
+class LedgerError(QuarterdeckError):
+    """The ledger is not what the journal says, or its database cannot be used."""
+
+
 class DeskError(QuarterdeckError):
     """The desk is not in a state in which this can be done."""
+
+
+class LeaseLost(DeskError):
+    """This process no longer leads its desk: nothing more may be sent."""
+
+
+class StoreUnreachable(DeskError):
+    """The store that a leader and its standby share does not answer; what was asked of it may or may not be done."""
 
 
 class StrategyError(QuarterdeckError):

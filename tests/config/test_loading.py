@@ -303,7 +303,7 @@ BAD = (
         '"simulated"',
         '"binance"',
         "venues[venue].kind = 'binance'",
-        "simulated: no adapter of binance is installed in this version",
+        "simulated or practice: no adapter of binance is installed in this version",
     ),
     (
         'base_currency = "USD"',
@@ -417,6 +417,32 @@ def test_a_simulated_venue_cannot_go_live(tmp_path: Path) -> None:
     text = LIVE.replace('kind = "hyperliquid"', 'kind = "simulated"')
     line = "desk.mode = 'live' is not allowed: backtest or paper: none of the venues is a real one"
     assert refused(tmp_path, text) == line
+
+
+PRACTICE = LIVE.replace('kind = "hyperliquid"', 'kind = "practice"\naddress = "practice.sock"')
+
+
+def test_a_desk_goes_live_at_a_practice_venue(tmp_path: Path) -> None:
+    config = load_desk(desk(tmp_path, PRACTICE))
+    assert (config.desk.mode, config.venues[0].kind, config.venues[0].address) == ("live", "practice", "practice.sock")
+
+
+REAL_OR_NOT = (
+    ('address = "practice.sock"', "", "venues[venue].address = (missing) is not allowed: where a practice venue"),
+    ('mode = "live"', 'mode = "paper"', "venues[venue].kind = 'practice' is not allowed: simulated while desk.mode is"),
+    ('kind = "practice"', 'kind = "simulated"', "venues[venue].address = 'practice.sock' is not allowed: where a"),
+    (
+        "[[accounts]]",
+        '[[venues]]\nname = "other"\nkind = "simulated"\nlimits = {max_exposure = "900"}\n\n[[accounts]]',
+        "venues[other].kind = 'simulated' is not allowed: a real venue, as the others",
+    ),
+)
+
+
+@pytest.mark.parametrize(("before", "after", "line"), REAL_OR_NOT)
+def test_a_desk_is_real_at_all_its_venues_or_at_none(tmp_path: Path, before: str, after: str, line: str) -> None:
+    assert before in PRACTICE
+    assert refused(tmp_path, PRACTICE.replace(before, after, 1)).startswith(line)
 
 
 def test_bytes_that_are_no_text_are_named(tmp_path: Path) -> None:

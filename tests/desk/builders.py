@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarterdeck.config import DeskConfig, load_desk
+from quarterdeck.desk.paper import PaperSession, SessionOptions
 from quarterdeck.desk.place import DeskPlace
-from quarterdeck.desk.session import PaperSession, SessionOptions
 from quarterdeck.journal import JournalWriter
 from quarterdeck.kernel.account import new_events
 from quarterdeck.kernel.vocabulary import EventKind

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from quarterdeck.desk.control import ControlServer
-from quarterdeck.desk.wire import LINE_MAX, Command, Verb, ask, reachable
+from quarterdeck.desk.wire import LINE_MAX, Command, Verb, ask
 from quarterdeck.errors import ConfigError, DeskError
+from quarterdeck.venues.addresses import reachable
 
 
 def obey(command: Command) -> dict[str, object]:

@@ -7,8 +7,8 @@ from quarterdeck.config import load_desk
 from quarterdeck.desk.keeping import SNAPSHOTS_KEPT, JournalKeeper, journal_options
 from quarterdeck.desk.logs import DeskLogs
 from quarterdeck.desk.narrative import Line
+from quarterdeck.desk.paper import paper_market
 from quarterdeck.desk.replica import Replica
-from quarterdeck.desk.session import paper_market
 from quarterdeck.desk.trading import PaperDesk
 from quarterdeck.journal import JournalWriter, newest_valid, stat
 from quarterdeck.kernel.vocabulary import EventKind

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from quarterdeck.config import load_desk
-from quarterdeck.desk.session import paper_market
+from quarterdeck.desk.paper import paper_market
 from quarterdeck.desk.trading import LiveDesk, PaperDesk
 from quarterdeck.errors import JournalError, JournalFull
 from quarterdeck.journal import JournalOptions, JournalReader, JournalWriter, decode

@@ -48,6 +48,7 @@ class MemoryDisk:
         self.cut_error: OSError | None = None
         self.syncs = 0
         self.lives = 1
+        self._dirty: dict[Path, list[tuple[int, int]]] = {}  # written since the last sync
         self._open: dict[int, Path] = {}
         self._locked: dict[int, Path] = {}
         self._next = 1
@@ -85,17 +86,25 @@ class MemoryDisk:
             raise self.write_error
         content = self.files[self._open[handle]]
         wanted = len(data) if self.short is None else min(len(data), self.short)
-        taken = self._take(wanted)
         assert offset <= len(content), "the journal never leaves a hole"
+        there = min(wanted, len(content) - offset)  # what is written over needs no room
+        taken = there + (self._take(wanted - there) if wanted > there else 0)
         content[offset : offset + taken] = data[:taken]
+        self._dirty.setdefault(self._open[handle], []).append((offset, offset + taken))
         return taken
 
     def datasync(self, handle: int) -> None:
         self.syncs += 1
+        path = self._open[handle]
+        dirty = self._dirty.pop(path, [])  # a sync that fails leaves pages that look as if they were on the medium
         if self.sync_error is not None:
             raise self.sync_error
-        path = self._open[handle]
-        self.synced[path] = bytes(self.files[path])
+        content, medium = self.files[path], bytearray(self.synced.get(path, b""))
+        medium[len(content) :] = b""
+        medium.extend(bytes(len(content) - len(medium)))
+        for start, end in dirty:
+            medium[start:end] = content[start:end]
+        self.synced[path] = bytes(medium)
 
     def truncate(self, handle: int, size: int) -> None:
         if self.cut_error is not None:
@@ -116,11 +125,16 @@ class MemoryDisk:
             raise FileNotFoundError(errno.ENOENT, "No such file", str(path))
         return bytes(self.files[path])
 
+    def read_from(self, path: Path, offset: int) -> bytes:
+        return self.read(path)[offset:]
+
+    def share(self, path: Path, size: int) -> memoryview:
+        """Takes no room: it is made before anything else, and never grows."""
+        content = self.files.setdefault(path, bytearray(size))
+        return memoryview(content)[:size]
+
     def map(self, path: Path) -> memoryview:
         return memoryview(self.read(path))
-
-    def share(self, path: Path) -> memoryview:
-        return memoryview(self.files[path])
 
     def life(self) -> bytes:
         return b"life %d" % self.lives
@@ -133,6 +147,7 @@ class MemoryDisk:
 
     def rename(self, source: Path, target: Path) -> None:
         self.files[target] = self.files.pop(source)
+        self._dirty[target] = self._dirty.pop(source, [])
         if source in self.synced:
             self.synced[target] = self.synced.pop(source)
         for handle, path in self._open.items():

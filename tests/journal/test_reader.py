@@ -44,6 +44,23 @@ def test_reading_begins_where_it_is_asked_to(start: int, verify: bool) -> None:
     assert sequences == [sequence for sequence in everything if sequence >= start]
 
 
+@pytest.mark.parametrize("since", [0, 1, 63, 64, 100, 128, 129, 192, 213, 5000])
+def test_a_reader_may_leave_earlier_segments_alone(since: int) -> None:
+    disk = MemoryDisk()
+    written(disk, 200)
+    whole, part = JournalReader(ROOT, disk=disk), JournalReader(ROOT, disk=disk, since=since)
+    assert sum(segment.next_sequence <= min(since, 213) for segment in part.segments) <= 1
+    assert part.next_sequence == whole.next_sequence
+    if since:
+        assert part.first_sequence < since, "the record before it is there, too"
+    if since < whole.next_sequence:
+        mine, all_of_it = (b"".join(block.records.tobytes() for block in r.blocks(since)) for r in (part, whole))
+        assert mine == all_of_it
+    if part.first_sequence:
+        del disk.files[disk.segments()[0]][4096 + 100 :]
+        assert JournalReader(ROOT, disk=disk, since=since).next_sequence == whole.next_sequence
+
+
 def test_nothing_is_read_past_the_end() -> None:
     disk = MemoryDisk()
     written(disk, 20)
@@ -59,22 +76,6 @@ def test_a_record_is_found_by_its_sequence() -> None:
     for outside in (-1, reader.next_sequence):
         with pytest.raises(JournalError, match="is not here; the journal holds 0"):
             reader.record(outside)
-
-
-def test_a_journal_that_is_being_written_can_be_followed() -> None:
-    disk = MemoryDisk()
-    writer = JournalWriter(ROOT, DESK, SMALL, disk=disk, clock=lambda: 1)
-    reader = JournalReader(ROOT, disk=disk)
-    seen: list[int] = []
-    for number in range(300):
-        writer.append(quotes(1, number))
-        if number % 7 == 0:
-            writer.flush()
-            start = reader.next_sequence
-            assert reader.refresh() == writer.flushed_sequence
-            seen += [int(bid) for block in reader.blocks(start) for _, run in runs(block, start) for bid in run["bid"]]
-            assert seen == list(range(number + 1))
-    writer.close()
 
 
 def test_a_consumer_may_stop_early() -> None:

@@ -10,7 +10,12 @@ from quarterdeck.journal import attach, note, payload_of
 from quarterdeck.journal.chain import Seal, block_hash, seal_record, unsigned_seal
 from quarterdeck.journal.checks import as_words, displacements, failing_records, stamp_bytes, stamp_words
 from quarterdeck.journal.payload import PAYLOAD_BYTES_MAX
-from quarterdeck.journal.schema import event_layout_hash, event_schema_hash, layout_hash, state_schema_hash
+from quarterdeck.journal.schema import (
+    event_layout_hash,
+    event_schema_hash,
+    layout_hash,
+    state_schema_hash,
+)
 from quarterdeck.journal.segment import Header
 from quarterdeck.kernel.records import EVENT
 from quarterdeck.kernel.vocabulary import EventKind
@@ -112,7 +117,15 @@ def test_schema_hashes_differ_with_what_they_are_of() -> None:
 
 
 def test_a_header_comes_back() -> None:
-    header = Header("desk", 7, 9, bytes(range(32)), layout=event_layout_hash(), schema=event_schema_hash())
+    header = Header(
+        "desk",
+        7,
+        9,
+        bytes(range(32)),
+        layout=event_layout_hash(),
+        schema=event_schema_hash(),
+        state=state_schema_hash(),
+    )
     assert Header.unpack(header.pack()) == header
     assert len(header.pack()) == 4096
     with pytest.raises(JournalError, match="use at most 128"):

@@ -1,5 +1,6 @@
 """A process or a machine dies: what was acknowledged is there again, what was torn is put aside and cut."""
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quarterdeck.errors import JournalCorrupt
+from quarterdeck.errors import JournalCorrupt, JournalError
 from quarterdeck.journal import JournalReader, JournalWriter, attach, note, verify
 from quarterdeck.journal.recovery import UNFINISHED
 from tests.journal.builders import DESK, ROOT, SMALL, MemoryDisk, bids, quotes
@@ -20,11 +21,13 @@ def opened(disk: MemoryDisk) -> JournalWriter:
     return JournalWriter(ROOT, DESK, SMALL, disk=disk, clock=lambda: 1)
 
 
-def unsealed(count: int) -> tuple[MemoryDisk, Path]:
-    """A journal whose process died with `count` records flushed and none sealed."""
+def unsealed(count: int, *, seal: bool = False) -> tuple[MemoryDisk, Path]:
+    """A journal whose process died with `count` records flushed, and none sealed unless asked to."""
     disk = MemoryDisk()
     writer = opened(disk)
     writer.append(quotes(count))
+    if seal:
+        writer.seal()
     writer.flush()
     disk.kill_process()
     return disk, disk.segments()[0]
@@ -175,6 +178,51 @@ def test_a_changed_last_seal_is_not_cut() -> None:
         with pytest.raises(JournalCorrupt, match="record 5"):
             opened(disk)
         disk.files[path][HEADER + 5 * 64 + byte] ^= 1
+
+
+def test_a_sector_that_never_reached_the_medium_before_its_seal_is_cut() -> None:
+    """The seal was written later and kept; what it seals was not. Verify is strict, the next opening goes on."""
+    disk, path = unsealed(10, seal=True)
+    start = HEADER + 4 * 64
+    disk.files[path][start : start + 128] = bytes(128)
+    assert verify(ROOT, disk=disk).exit_code == 1
+    writer = opened(disk)
+    assert writer.torn is not None
+    assert (writer.torn.sequence, writer.next_sequence) == (4, 4)
+    assert "zeros" in writer.torn.cause
+    writer.append(quotes(3, 4))
+    writer.close()
+    assert verify(ROOT, disk=disk).exit_code == 0
+    assert bids(JournalReader(ROOT, disk=disk)) == list(range(7))
+
+
+def test_a_hole_behind_a_changed_record_is_not_cut() -> None:
+    disk, path = unsealed(10, seal=True)
+    start = HEADER + 6 * 64
+    disk.files[path][start : start + 64] = bytes(64)
+    disk.files[path][HEADER + 3 * 64] ^= 1
+    with pytest.raises(JournalCorrupt):
+        opened(disk)
+
+
+def test_what_a_failed_sync_lost_is_written_again_by_the_next_process() -> None:
+    """The pages read well from the cache and are on no medium: a sync without writing them would be a lie."""
+    disk = MemoryDisk()
+    writer = opened(disk)
+    writer.append(quotes(5))
+    writer.flush()
+    disk.sync_error = OSError(errno.EIO, "Input/output error")
+    with pytest.raises(JournalError):
+        writer.sync()
+    disk.kill_process()
+    disk.sync_error = None
+    writer = opened(disk)
+    assert writer.next_sequence == 5
+    writer.sync()
+    path = disk.segments()[0]
+    disk.lose_power(path, 0)
+    disk.files[path][:] = disk.synced[path]
+    assert bids(JournalReader(ROOT, disk=disk)) == list(range(5))
 
 
 def test_a_segment_that_does_not_follow_is_refused() -> None:

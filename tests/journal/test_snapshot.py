@@ -1,4 +1,5 @@
 import errno
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ from hypothesis import strategies as st
 
 from quarterdeck.errors import JournalError, JournalFull
 from quarterdeck.journal import Snapshot, newest_valid, read_snapshot, write_snapshot
+from quarterdeck.journal.schema import state_layout
+from quarterdeck.kernel.records import STATE_SCHEMA
 from tests.journal.builders import DESK, ROOT, MemoryDisk
 
 
@@ -31,7 +34,7 @@ def test_the_newest_is_found_on_a_real_disk(tmp_path: Path) -> None:
     assert sorted(path.name for path in folder.iterdir())[-1] == "000000001000.qds"
 
 
-@given(place=st.integers(0, (4096 + 500) * 8 - 1))
+@given(place=st.integers(0, (4096 + 500 + len(state_layout())) * 8 - 1))
 def test_any_flipped_bit_is_found_and_the_one_before_is_taken(place: int) -> None:
     disk = MemoryDisk()
     write_snapshot(ROOT, snapshot(5), disk=disk)
@@ -43,7 +46,7 @@ def test_any_flipped_bit_is_found_and_the_one_before_is_taken(place: int) -> Non
     assert skipped[0].startswith("000000000009.qds: ")
 
 
-@given(size=st.integers(0, 4096 + 499))
+@given(size=st.integers(0, 4096 + 499 + len(state_layout())))
 def test_a_cut_snapshot_is_skipped(size: int) -> None:
     disk = MemoryDisk()
     path = write_snapshot(ROOT, snapshot(9), disk=disk)
@@ -53,12 +56,22 @@ def test_a_cut_snapshot_is_skipped(size: int) -> None:
     assert len(skipped) == 1
 
 
-def test_a_state_of_another_layout_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_of_a_layout_that_nobody_knows_is_skipped() -> None:
     disk = MemoryDisk()
-    path = write_snapshot(ROOT, snapshot(9), disk=disk)
-    monkeypatch.setattr("quarterdeck.journal.snapshot.state_schema_hash", lambda: bytes(32))
-    with pytest.raises(JournalError, match="another layout"):
-        read_snapshot(path, disk=disk)
+    write_snapshot(ROOT, snapshot(5), disk=disk)
+    path = write_snapshot(ROOT, replace(snapshot(9), schema=bytes(32), layout=b""), disk=disk)
+    assert read_snapshot(path, disk=disk).sequence == 9
+    found, skipped = newest_valid(ROOT, disk=disk)
+    assert found == snapshot(5)
+    assert "of a layout that this version does not know; replay the journal instead" in skipped[0]
+
+
+def test_a_state_of_a_newer_version_is_skipped() -> None:
+    disk = MemoryDisk()
+    write_snapshot(ROOT, replace(snapshot(9), schema=bytes(32), state_schema=STATE_SCHEMA + 1), disk=disk)
+    found, skipped = newest_valid(ROOT, disk=disk)
+    assert found is None
+    assert f"written by a newer version of quarterdeck (state schema {STATE_SCHEMA + 1}, this one has" in skipped[0]
 
 
 def test_a_full_disk_leaves_the_older_one_and_nothing_else() -> None:

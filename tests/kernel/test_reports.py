@@ -161,3 +161,23 @@ def test_the_time_up_to_which_fills_are_known_never_goes_back() -> None:
     for told, known in ((50, 50), (40, 50), (60, 60)):
         desk.event(EventKind.RECONCILED, instrument=0, value=told)
         assert desk.state["venues"][0]["reconciled_ns"] == known
+
+
+def test_a_fill_from_before_the_desk_took_its_account_over_is_refused() -> None:
+    desk = Desk()
+    desk.event(EventKind.RECONCILED, instrument=0, value=1_000)
+    old = {"price": PRICE, "quantity": 2, "trade_id": 5}
+    assert refused(desk.event(EventKind.FILL, venue_time_ns=1_000, **old)) == Reason.TRADE_TOO_OLD
+    desk.event(EventKind.RECONCILED, instrument=0, value=5_000)
+    desk.event(EventKind.FILL, venue_time_ns=1_001, **old)
+    assert desk.net()["quantity"] == 2
+
+
+def test_a_funding_payment_told_twice_is_posted_once() -> None:
+    desk = Desk()
+    before = int(desk.state["equity"])
+    desk.event(EventKind.FUNDING_PAYMENT, amount=70, venue_time_ns=500)
+    assert refused(desk.event(EventKind.FUNDING_PAYMENT, amount=70, venue_time_ns=500)) == Reason.DUPLICATE_TRADE
+    desk.event(EventKind.FUNDING_PAYMENT, amount=70, venue_time_ns=501)
+    desk.event(EventKind.FUNDING_PAYMENT, amount=70)  # a venue without a time: nobody can tell
+    assert int(desk.state["equity"]) - before == 210

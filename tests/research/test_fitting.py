@@ -25,6 +25,14 @@ def test_data_of_a_desks_instrument_is_taken_on_its_own_grid(tmp_path: Path) -> 
     assert fitted.config.desk.mode == "backtest"
 
 
+def test_a_live_desk_is_tried_at_a_simulated_venue(tmp_path: Path) -> None:
+    practised = desk("momentum").venues[0].model_copy(update={"kind": "practice", "address": "practice.sock"})
+    settings = desk("momentum").desk.model_copy(update={"mode": "live"})
+    live = desk("momentum").model_copy(update={"venues": (practised,), "desk": settings})
+    fitted = fit_desk(live, DataRequest(paths=(bars(tmp_path, "hyperliquid_XRP_5m.parquet"),)))
+    assert [(venue.kind, venue.address) for venue in fitted.config.venues] == [("simulated", None)]
+
+
 def test_data_of_anything_else_stands_in_for_the_first_instrument(tmp_path: Path) -> None:
     before = desk().instruments[0]
     path = bars(tmp_path, "binance_spot_BTCUSDT_5m.parquet", factor=100_000, places=2)

@@ -8,10 +8,13 @@ from typing import Annotated, Final, Self, cast
 
 from pydantic import Field, model_validator
 
+from quarterdeck.config.backup import Backup
 from quarterdeck.config.figures import Settings, Within, exact_units, is_unlimited, refusal, rule_of
 from quarterdeck.config.files import RiskParameters, SizingByRegime, TradingParameters
+from quarterdeck.config.ledger import Ledger
 from quarterdeck.config.limits import Breaker, DeskLimits
 from quarterdeck.config.profiles import ROOM
+from quarterdeck.config.reconciliation import Reconciliation
 from quarterdeck.config.sections import (
     Account,
     Desk,
@@ -22,6 +25,7 @@ from quarterdeck.config.sections import (
     Strategy,
     Venue,
 )
+from quarterdeck.config.standby import Standby
 
 __all__ = ["DEFAULT_EXPONENT", "MONEY_UNITS_MAX", "QUANTITY_LOTS_MAX", "DeskConfig", "DeskSettings"]
 
@@ -31,7 +35,7 @@ QUANTITY_LOTS_MAX: Final = 2**42
 RATE_PPB_MAX: Final = 2**33  # what the kernel multiplies by without loss
 VALUE_UNITS_MAX: Final = 2**50  # of one tick of one lot
 TICK_MANTISSA_MAX: Final = 2**20
-USABLE_VENUES: Final = ("simulated",)
+USABLE_VENUES: Final = ("simulated", "practice")
 
 Location = tuple[int | str, ...]
 
@@ -47,6 +51,10 @@ class DeskSettings(Settings):
     limits: DeskLimits = DeskLimits()
     breaker: Breaker = Breaker()
     journal: Journal = Journal()
+    backup: Backup = Backup()
+    standby: Standby = Standby()
+    reconciliation: Reconciliation = Reconciliation()
+    ledger: Ledger = Ledger()
     operators: Operators = Operators()
     risk: RiskFiles = RiskFiles()
 
@@ -332,7 +340,24 @@ def _check_live(desk: DeskSettings) -> None:
 def _check_usable(desk: DeskSettings) -> None:
     for index, venue in enumerate(desk.venues):
         if venue.kind not in USABLE_VENUES:
-            allowed = f"simulated: no adapter of {venue.kind} is installed in this version"
+            usable = " or ".join(USABLE_VENUES)
+            allowed = f"{usable}: no adapter of {venue.kind} is installed in this version"
             raise refusal(("venues", index, "kind"), venue.kind, allowed)
-    if desk.desk.mode == "live":
+        if (venue.kind == "practice") != (venue.address is not None):
+            allowed = 'where a practice venue listens, such as "practice.sock" or "127.0.0.1:9001"; no other has one'
+            raise refusal(("venues", index, "address"), venue.address or "(missing)", allowed)
+    _check_all_real_or_none(desk)
+
+
+def _check_all_real_or_none(desk: DeskSettings) -> None:
+    live = desk.desk.mode == "live"
+    real = [venue.kind != "simulated" for venue in desk.venues]
+    if live and not any(real):
         raise refusal("desk.mode", "live", "backtest or paper: none of the venues is a real one")
+    for index, venue in enumerate(desk.venues):
+        if live and not real[index]:
+            allowed = 'a real venue, as the others: while desk.mode is "live" every order of the desk goes to one'
+            raise refusal(("venues", index, "kind"), venue.kind, allowed)
+        if real[index] and not live:
+            allowed = f'simulated while desk.mode is "{desk.desk.mode}": orders to this venue need desk.mode "live"'
+            raise refusal(("venues", index, "kind"), venue.kind, allowed)

@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 Mode: TypeAlias = Literal["backtest", "paper", "live"]
-VenueKind: TypeAlias = Literal["simulated", "hyperliquid", "binance", "alpaca", "evm"]
+VenueKind: TypeAlias = Literal["simulated", "practice", "hyperliquid", "binance", "alpaca", "evm"]
 Scalar: TypeAlias = bool | int | float | str
 Parameter: TypeAlias = Scalar | list[Scalar]
 
@@ -85,6 +85,8 @@ class Venue(Settings):
     """From the decision to the order's arrival at the simulated venue."""
     response_latency_ms: Milliseconds = Decimal(50)
     """From the simulated venue's answer to its arrival at the desk."""
+    address: str | None = None
+    """Of a practice venue: where its server listens, a socket's path relative to the desk's folder, or HOST:PORT."""
     limits: VenueLimits = VenueLimits()
 
 

@@ -13,8 +13,9 @@ from typing import Final
 
 import msgspec
 
-from quarterdeck.desk.wire import LINE_MAX, Answer, Command, reachable
+from quarterdeck.desk.wire import LINE_MAX, Answer, Command
 from quarterdeck.errors import QuarterdeckError
+from quarterdeck.venues.addresses import reachable
 
 __all__ = ["ControlServer"]
 

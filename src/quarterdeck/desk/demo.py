@@ -11,16 +11,21 @@ from rich.markup import escape
 from rich.table import Table
 
 from quarterdeck.config import DeskConfig
-from quarterdeck.desk.loop import run_session
+from quarterdeck.desk.bell import Bell
+from quarterdeck.desk.live import LiveOptions, LiveSession
+from quarterdeck.desk.loop import AnySession, run_session
 from quarterdeck.desk.narrative import Line, money_text
+from quarterdeck.desk.paper import PaperSession, SessionOptions
 from quarterdeck.desk.place import DeskPlace
-from quarterdeck.desk.session import PaperSession, SessionOptions
+from quarterdeck.desk.seat import Seat
+from quarterdeck.desk.session import Voices
 from quarterdeck.desk.status import positions, profit
 from quarterdeck.errors import DeskError
 from quarterdeck.journal import rfc3339
 from quarterdeck.kernel.vocabulary import BreakerStage
 from quarterdeck.market import Events
 from quarterdeck.research.fitting import DataRequest, fit_desk
+from quarterdeck.venues.links import open_venue
 
 __all__ = ["Viewer", "run_visibly"]
 
@@ -50,7 +55,7 @@ class Viewer:
         self._untold = 0
         self._blocks: Counter[str] = Counter()
         self._seen = (0, 0, 0)
-        self.session: PaperSession | None = None
+        self.session: AnySession | None = None
 
     def say(self, sentence: str) -> None:
         """Prints a sentence."""
@@ -82,7 +87,7 @@ class Viewer:
         )
         self._table(facts)
 
-    def summary(self, session: PaperSession, command: str) -> None:
+    def summary(self, session: AnySession, command: str) -> None:
         """Prints what the session did, and how to look at it again."""
         state, tally, config = session.desk.states[0], session.tally, self._config
         exponent, currency = config.base_exponent, config.desk.base_currency
@@ -125,11 +130,11 @@ class Viewer:
             ]
         )
 
-    def _holding(self, session: PaperSession) -> str:
+    def _holding(self, session: AnySession) -> str:
         held = positions(session.desk.states, self._config, session.names)
         return ", ".join(f"{one['strategy']} {one['quantity']} {one['instrument']}" for one in held) or "flat"
 
-    def _venue_refusals(self, session: PaperSession) -> list[tuple[str, str]]:
+    def _venue_refusals(self, session: AnySession) -> list[tuple[str, str]]:
         refused = session.tally.refused_by_venue
         words = ", ".join(f"{reason} {count}" for reason, count in refused.most_common())
         return [("refused", f"{sum(refused.values()):,} by the venue ({words})")] if refused else []
@@ -161,7 +166,7 @@ class Viewer:
             return False
         return True
 
-    def _heartbeat(self, session: PaperSession) -> None:
+    def _heartbeat(self, session: AnySession) -> None:
         state, tally, exponent = session.desk.states[0], session.tally, self._config.base_exponent
         counts = (tally.orders, tally.fills, sum(tally.rejected.values()))
         orders, fills, blocked = (now - before for now, before in zip(counts, self._seen, strict=True))
@@ -179,7 +184,7 @@ class Viewer:
         )
 
     def _print(self, time_ns: int, words: str) -> None:
-        recorded = self.session is not None and self.session.options.data is not None
+        recorded = isinstance(self.session, PaperSession) and self.session.options.data is not None
         moment = rfc3339(time_ns)[5:19].replace("T", " ") if recorded else rfc3339(time_ns)[11:23]
         self._console.print(f"[dim]{moment}[/] {words}", highlight=False, soft_wrap=True)
 
@@ -193,14 +198,23 @@ def run_visibly(
     seed: int | None,
     folder: Path | None,
     command: str,
+    follow: bool = False,
 ) -> None:
-    """Runs a paper desk and shows it. `command` is how its person names it.
+    """Runs a desk, paper or live as its desk.mode says, and shows it. `command` is how its person names it.
+
+    `follow`: as a standby of the process that leads it, until that one's lease is over.
 
     With `data`, recorded events take the place of the generated market, at `speed` times their own pace (by default so
-    that they last `seconds`, or a minute), and the desk keeps a journal of its own for them. ConfigError, DataError:
-    nothing was begun; JournalFull: trading stopped.
+    that they last `seconds`, or a minute), and the desk keeps a journal of its own for them; it trades on paper then.
+    ConfigError, DataError: nothing was begun; JournalFull, LeaseLost: trading stopped.
     """
-    console = Console(width=None if Console().is_terminal else 120)
+    viewer = Viewer(config, Console(width=None if Console().is_terminal else 120))
+    stop = ("stop it", f"Ctrl-C, or quarterdeck stop {command}" + (f"; it ends after {seconds:g} s" if seconds else ""))
+    if config.desk.mode == "live" and not data:
+        if seed is not None or folder is not None or speed not in (None, 1.0):
+            raise DeskError(f"desk {config.desk.name} trades live: --speed, --seed and --dir are for paper and --data")
+        _run_live(config, viewer, stop, seconds, command, follow=follow)
+        return
     events: Events | None = None
     changes: tuple[str, ...] = ()
     if data:
@@ -211,25 +225,42 @@ def run_visibly(
         speed = speed or max(1.0, span / (seconds or 60.0))
         folder = folder or config.folder / "data" / "recorded" / time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     if config.desk.mode != "paper":
-        raise DeskError(f"{config.file}: desk.mode is {config.desk.mode!r}; only a paper desk can run in this version")
+        raise DeskError(f"{config.file}: desk.mode is {config.desk.mode!r}: only a paper or a live desk is run")
     place = DeskPlace(folder or config.folder)
-    viewer = Viewer(config, console)
-    options = SessionOptions(seed=seed, speed=speed or 1.0, data=events, tell=viewer.tell, say=viewer.say)
+    seat = Seat(config, place, viewer.say, follow=follow, leased=events is None)
+    options = SessionOptions(
+        seed=seed, speed=speed or 1.0, data=events, tell=viewer.tell, say=viewer.say, recover=seat.recover
+    )
     session = PaperSession(config, place, options)
     source = f"{len(events):,} recorded events" if events is not None else "a generated market: it shows no real one"
-    viewer.header(
-        [
-            ("market", f"{source}, {options.speed:g} times as fast as the clock"),
-            ("strategies", ", ".join(f"{one.name} ({one.kind})" for one in config.strategies)),
-            ("journal", str(place.journal)),
-            (
-                "stop it",
-                f"Ctrl-C, or quarterdeck stop {command}" + (f"; it ends after {seconds:g} s" if seconds else ""),
-            ),
-        ]
-    )
+    viewer.header([("market", f"{source}, {options.speed:g} times as fast as the clock"), *_facts(config, place), stop])
     for change in changes:
         viewer.say(change)
     viewer.session = session
-    run_session(session, seconds, each=viewer.each)
-    viewer.summary(session, command if folder is None else str(folder))
+    if seat.take(seconds):
+        run_session(session, seconds, each=viewer.each, leadership=seat.leadership)
+        viewer.summary(session, command if folder is None else str(folder))
+
+
+def _facts(config: DeskConfig, place: DeskPlace) -> list[tuple[str, str]]:
+    return [
+        ("strategies", ", ".join(f"{one.name} ({one.kind})" for one in config.strategies)),
+        ("journal", str(place.journal)),
+    ]
+
+
+def _run_live(
+    config: DeskConfig, viewer: Viewer, stop: tuple[str, str], seconds: float | None, command: str, *, follow: bool
+) -> None:
+    place, bell = DeskPlace(config.folder), Bell()
+    venues = [open_venue(config, row, viewer.say) for row in range(len(config.venues))]
+    seat = Seat(config, place, viewer.say, follow=follow)
+    voices = Voices(tell=viewer.tell, say=viewer.say)
+    options = LiveOptions(wake=bell.ring, voices=voices, lease=seat, recover=seat.recover)
+    session = LiveSession(config, place, venues, options)
+    named = ", ".join(f"{one.name} ({one.kind}{' at ' + one.address if one.address else ''})" for one in config.venues)
+    viewer.header([("orders go to", named), *_facts(config, place), stop])
+    viewer.session = session
+    if seat.take(seconds):
+        run_session(session, seconds, each=viewer.each, bell=bell, leadership=seat.leadership)
+        viewer.summary(session, command)

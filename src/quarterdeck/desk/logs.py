@@ -1,5 +1,6 @@
 """The desk's logs: JSON lines in logs/system.log, logs/trading.log and logs/error.log, written off the trading path."""
 
+import os
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TextIO
@@ -23,20 +24,38 @@ class DeskLogs:
 
     def __init__(self, folder: Path, desk: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._files: list[TextIO] = []
+        self._folder, self._desk = folder, desk
+        self._files: dict[str, TextIO] = {}
         self._loggers: dict[str, Any] = {}
+        for channel in _CHANNELS:
+            self._open(channel)
+
+    def refresh(self) -> None:
+        """Goes over to a new file where a log was rolled: then its name no longer means the file that is open."""
+        for channel, file in list(self._files.items()):
+            try:
+                same = os.path.samestat(self._path(channel).stat(), os.fstat(file.fileno()))
+            except FileNotFoundError:
+                same = False
+            if not same:
+                self._open(channel)
+                file.close()
+
+    def _path(self, channel: str) -> Path:
+        return self._folder / f"{channel}.log"
+
+    def _open(self, channel: str) -> None:
+        file = self._path(channel).open("a", encoding="utf-8")
+        self._files[channel] = file
         processors: list[Any] = [
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="logged"),
             structlog.processors.JSONRenderer(serializer=_render),
         ]
-        for channel in _CHANNELS:
-            file = (folder / f"{channel}.log").open("a", encoding="utf-8")
-            self._files.append(file)
-            logger = structlog.wrap_logger(
-                structlog.WriteLogger(file), processors=processors, wrapper_class=structlog.stdlib.BoundLogger
-            )
-            self._loggers[channel] = logger.bind(desk=desk)
+        logger = structlog.wrap_logger(
+            structlog.WriteLogger(file), processors=processors, wrapper_class=structlog.stdlib.BoundLogger
+        )
+        self._loggers[channel] = logger.bind(desk=self._desk)
 
     def system(self, event: str, **fields: object) -> None:
         """Writes a line about the desk itself."""
@@ -55,7 +74,7 @@ class DeskLogs:
             self._loggers[line.channel].info(line.event, **line.as_dict())
 
     def close(self) -> None:
-        for file in self._files:
+        for file in self._files.values():
             file.close()
 
     def __enter__(self) -> Self:

@@ -5,7 +5,7 @@ the process; `LiveDesk` at any venue behind a `Sink`.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol, cast
 
 import numpy as np
@@ -73,10 +73,11 @@ class TradingDesk(Protocol):
 
 
 class PaperDesk:
-    """A desk at the simulated venue: the engine's tape is the journal."""
+    """A desk at the simulated venue: the engine's tape is the journal. `gate` as in LiveDesk."""
 
     def __init__(self, market: Records[Market], writer: JournalWriter) -> None:
         self.writer = writer
+        self.gate: Callable[[int], None] | None = None
         self.engine = SimulatedEngine(market, self._keep)
         self.states = self.engine.states
         self._tape: list[Tape] = []
@@ -95,7 +96,9 @@ class PaperDesk:
     def feed(self, events: NDArray[np.void]) -> None:
         """Takes events through venue, kernel and strategies, and returns when the journal has all of it."""
         self.engine.feed(events)
-        self.writer.flush()
+        sequence = self.writer.flush()
+        if self.gate is not None:
+            self.gate(sequence)
 
     def command(self, head: NDArray[np.void], payload: bytes) -> int:
         """Takes a command; the payload is journaled right behind it."""
@@ -135,12 +138,16 @@ class LiveDesk:
     For each record: kernel, strategies, and what they ask for through the kernel; all of it goes to the journal in that
     order. Then it is handed over, and only then the sink gets the orders: cancels first. Hashing and followers come
     after that: nobody at the venue waits for them.
+
+    `gate`, where there is one, is called before the sink with the journal's next sequence, and before a command is
+    acknowledged: it returns when a second copy holds every record before that, or raises.
     """
 
     def __init__(self, writer: JournalWriter, sink: Sink, states: Records[State] | None = None) -> None:
         self.writer = writer
         self.states: Records[State] = new_state() if states is None else states
         self.hosts: tuple[Host, ...] = ()
+        self.gate: Callable[[int], None] | None = None
         self._sink = sink
         self._at = memoryview(cast(Any, writer.cursor))
         self._laid = memoryview(cast(Any, writer.buffer.view(np.uint8)))
@@ -201,6 +208,8 @@ class LiveDesk:
             self.writer.append(slots)
         self._send()
         self.writer.settle()
+        if self.gate is not None:
+            self.gate(self.writer.next_sequence)
         return sequence
 
     def take_tape(self) -> list[Tape]:
@@ -265,6 +274,10 @@ class LiveDesk:
         cancels, orders = counts[0], counts[1]
         counts[0] = counts[1] = 0  # what could not be journaled is not done
         self.writer.hand_over()
+        if self.gate is not None and cancels + orders:
+            self._keep_tape()
+            self.writer.settle()  # a second copy is made of what stands in the segment
+            self.gate(self.writer.next_sequence)
         sink = self._sink
         for place in range(cancels):
             sink.cancel(self._loop.cancels[place])

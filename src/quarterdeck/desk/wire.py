@@ -3,10 +3,7 @@
 It imports no kernel, so that a command line can say `kill` at once.
 """
 
-import contextlib
-import os
 import socket
-from collections.abc import Generator
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, cast
@@ -14,8 +11,9 @@ from typing import Any, Final, cast
 import msgspec
 
 from quarterdeck.errors import DeskError
+from quarterdeck.venues.addresses import reachable
 
-__all__ = ["LINE_MAX", "Answer", "Command", "Verb", "ask", "reachable"]
+__all__ = ["LINE_MAX", "Answer", "Command", "Verb", "ask"]
 
 Answer = dict[str, object]
 LINE_MAX: Final = 64 * 1024
@@ -33,7 +31,9 @@ class Verb(StrEnum):
     UNLOCK = "unlock"
     ACKNOWLEDGE = "acknowledge"
     THROTTLE_RESET = "throttle-reset"
+    ADOPT = "adopt"
     STOP = "stop"
+    HANDOVER = "handover"
 
 
 class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -46,16 +46,6 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     person: str | None = None
     origin: str = ""
     why: str = ""
-
-
-@contextlib.contextmanager
-def reachable(path: Path) -> Generator[str, None, None]:
-    """A short name for a socket: the operating system takes 107 bytes, a desk's folder may be longer."""
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{folder}/{path.name}"
-    finally:
-        os.close(folder)
 
 
 def ask(path: Path, desk: str, command: Command, timeout_s: float = 10.0) -> Answer:

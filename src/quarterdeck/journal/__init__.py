@@ -7,6 +7,7 @@ from quarterdeck.journal.inspection import JournalStat, cat, cat_json, decode, r
 from quarterdeck.journal.payload import attach, note, payload_of
 from quarterdeck.journal.reader import JournalReader, runs
 from quarterdeck.journal.snapshot import Snapshot, newest_valid, read_snapshot, write_snapshot
+from quarterdeck.journal.tail import JournalTail
 from quarterdeck.journal.verify import VerifyReport, verify
 from quarterdeck.journal.writer import JournalOptions, JournalWriter
 
@@ -17,6 +18,7 @@ __all__ = [
     "JournalOptions",
     "JournalReader",
     "JournalStat",
+    "JournalTail",
     "JournalWriter",
     "Seal",
     "Snapshot",

@@ -20,6 +20,7 @@ __all__ = [
     "check_link",
     "check_name",
     "first_problem",
+    "hole_in",
     "sealed_blocks",
     "tail_block",
     "tail_of",
@@ -109,6 +110,25 @@ def tail_of(segment: Segment) -> Tail:
     size = rest * segment.records.itemsize + len(segment.partial)
     torn = TornTail(segment.path.name, segment.first_sequence + whole, size, readable, changed, cause)
     return Tail(start, whole, torn)
+
+
+def hole_in(segment: Segment, block: Block) -> Tail | None:
+    """Returns what is left of a sealed block whose first bad record is all zeros; None where it is anything else.
+
+    Between two syncs a medium may take later sectors before earlier ones: when the power fails, a seal can stand there
+    and a part of what it seals not. What was never written reads as zeros; nothing behind it was ever synced.
+    """
+    start = block.first_sequence - segment.first_sequence
+    failing = failing_records(segment.records[start:], block.first_sequence)
+    stop = start + (int(failing[0]) if len(failing) else 0)
+    if not len(failing) or any(segment.records[stop : stop + 1].tobytes()):
+        return None
+    whole = start + _whole_groups(segment.records[start:stop])
+    rest = len(segment.records) - whole
+    size = rest * segment.records.itemsize + len(segment.partial)
+    cause = "a record of zeros, though a seal stands behind it: the power failed"
+    readable = len(segment.records) - stop - len(failing)
+    return Tail(start, whole, TornTail(segment.path.name, segment.first_sequence + whole, size, readable, False, cause))
 
 
 def tail_block(segment: Segment, tail: Tail) -> Block:

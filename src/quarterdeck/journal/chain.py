@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from quarterdeck.journal.checks import RECORD_BYTES, stamp_bytes
 from quarterdeck.kernel.vocabulary import EventKind
 
-__all__ = ["HASH_BYTES", "Seal", "block_hash", "digest_word", "seal_record", "unsigned_seal"]
+__all__ = ["HASH_BYTES", "Seal", "block_hash", "digest_word", "seal_record", "sealed_bytes", "unsigned_seal"]
 
 HASH_BYTES: Final = 32
 _DIGEST_MASK: Final = (1 << 64) - 1
@@ -65,5 +65,10 @@ def block_hash(chain: bytes, records: NDArray[np.void], seal: bytes) -> bytes:
     digest = hashlib.sha256(chain)
     if len(records):
         digest.update(records.view(np.uint8).data)
-    digest.update(seal[:22] + bytes(2 + HASH_BYTES) + seal[RECORD_BYTES - 8 :])
+    digest.update(sealed_bytes(seal))
     return digest.digest()
+
+
+def sealed_bytes(seal: bytes) -> bytes:
+    """Returns the 64 bytes of a SEAL record as they were hashed: hash words and check as zeros."""
+    return seal[:22] + bytes(2 + HASH_BYTES) + seal[RECORD_BYTES - 8 :]

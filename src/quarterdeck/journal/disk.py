@@ -48,15 +48,16 @@ class Disk(Protocol):
         """Returns a copy of the whole file as it is now."""
         ...
 
+    def read_from(self, path: Path, offset: int) -> bytes:
+        """Returns a copy of a file from `offset` to its end as it is now; b"" when it ends before."""
+        ...
+
     def map(self, path: Path) -> memoryview:
         """Returns a read-only view of a file that nobody will shorten."""
         ...
 
-    def share(self, path: Path) -> memoryview:
-        """Returns a view of a file for writing: what is stored there is with the operating system at once.
-
-        Its blocks must be allocated, or a full disk ends the process at a store.
-        """
+    def share(self, path: Path, size: int) -> memoryview:
+        """Returns the first `size` bytes of a file, made when it is not there, for writing: readers see each store."""
         ...
 
     def life(self) -> bytes:
@@ -117,6 +118,13 @@ class OperatingSystemDisk:
     def read(self, path: Path) -> bytes:
         return path.read_bytes()
 
+    def read_from(self, path: Path, offset: int) -> bytes:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.pread(handle, max(0, os.fstat(handle).st_size - offset), offset)
+        finally:
+            os.close(handle)
+
     def map(self, path: Path) -> memoryview:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -126,10 +134,11 @@ class OperatingSystemDisk:
         finally:
             os.close(handle)
 
-    def share(self, path: Path) -> memoryview:
-        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    def share(self, path: Path, size: int) -> memoryview:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, CREATE_MODE)
         try:
-            return memoryview(mmap.mmap(handle, 0, mmap.MAP_SHARED | mmap.MAP_POPULATE))
+            os.posix_fallocate(handle, 0, size)  # a store into a hole of a full disk would end us
+            return memoryview(mmap.mmap(handle, size))
         finally:
             os.close(handle)
 

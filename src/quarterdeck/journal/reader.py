@@ -6,10 +6,10 @@
             ...
         if block.seal is not None and block.seal.state_digest: ...
 
-A reader sees the journal as it was when it was made, or at the latest `refresh`: one that is being written can be
-followed.
+A reader sees the journal as it was when it was made. One that is being written is followed by `journal.tail`.
 """
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -31,7 +31,7 @@ from quarterdeck.journal.blocks import (
 )
 from quarterdeck.journal.disk import OS_DISK, Disk
 from quarterdeck.journal.payload import payload_of
-from quarterdeck.journal.segment import Segment, find_journal, load_segment
+from quarterdeck.journal.segment import SUFFIX, Segment, find_journal, load_segment
 
 __all__ = ["JournalReader", "runs"]
 
@@ -44,15 +44,27 @@ class JournalReader:
     Opening checks the headers, that each segment follows the one before, and each record of the unsealed tail; `torn`
     tells of a tail that is not good to the end. Sealed blocks are checked while they are read. JournalCorrupt,
     JournalError.
+
+    `since`: what stands before that record is not wanted. Of the earlier segments only the last is opened, whose end
+    the next one has to follow: a recovery from a snapshot costs its tail, however long the journal is.
     """
 
-    def __init__(self, path: Path, *, disk: Disk = OS_DISK) -> None:
+    def __init__(self, path: Path, *, disk: Disk = OS_DISK, since: int = 0) -> None:
         self.path = path
-        self.torn: TornTail | None = None
-        self._disk = disk
-        self._segments: list[Segment] = []
-        self._tail: Block | None = None
-        self.refresh()
+        paths = find_journal(disk, path)
+        if path.suffix != SUFFIX:
+            paths = paths[max(0, bisect_right([int(place.stem) for place in paths], since) - 2) :]
+        segments: list[Segment] = []
+        for place in paths:
+            segment = load_segment(disk, place, shared=place != paths[-1])
+            if segments:
+                check_link(segments[-1], segment)
+            segments.append(segment)
+        tail = tail_of(segments[-1])
+        segments[-1] = segments[-1].cut(tail.stop)
+        self.torn: TornTail | None = tail.torn
+        self._segments = segments
+        self._tail = tail_block(segments[-1], tail) if tail.stop > tail.start else None
 
     @property
     def segments(self) -> tuple[Segment, ...]:
@@ -70,25 +82,6 @@ class JournalReader:
     def next_sequence(self) -> int:
         """One past the last good record."""
         return self._segments[-1].next_sequence
-
-    def refresh(self) -> int:
-        """Looks at what was written since and returns `next_sequence`. Blocks that were handed out stay as they are."""
-        paths = find_journal(self._disk, self.path)
-        # Only the last segment that is known can have grown, or ended, meanwhile.
-        known = {segment.path: segment for segment in self._segments[:-1]}
-        segments: list[Segment] = []
-        for path in paths:
-            ended = path != paths[-1]
-            segment = known.get(path) or load_segment(self._disk, path, shared=ended)
-            if segments:
-                check_link(segments[-1], segment)
-            segments.append(segment)
-        tail = tail_of(segments[-1])
-        segments[-1] = segments[-1].cut(tail.stop)
-        self.torn = tail.torn
-        self._tail = tail_block(segments[-1], tail) if tail.stop > tail.start else None
-        self._segments = segments
-        return self.next_sequence
 
     def blocks(self, start: int | None = None, *, verify: bool = True) -> Iterator[Block]:
         """Yields the blocks from the one that holds sequence `start` (default: all), the unsealed tail last.

@@ -8,8 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from quarterdeck.errors import JournalError, JournalFull, JournalLocked
-from quarterdeck.journal.blocks import Tail, TornTail, check_block, check_link, check_name, sealed_blocks, tail_of
+from quarterdeck.errors import JournalCorrupt, JournalError, JournalFull, JournalLocked
+from quarterdeck.journal.blocks import (
+    Tail,
+    TornTail,
+    check_block,
+    check_link,
+    check_name,
+    hole_in,
+    sealed_blocks,
+    tail_of,
+)
 from quarterdeck.journal.checks import RECORD_BYTES
 from quarterdeck.journal.disk import Disk
 from quarterdeck.journal.segment import HEADER_BYTES, Segment, load_segment, segment_paths
@@ -52,13 +61,23 @@ def recover(disk: Disk, directory: Path) -> Recovered | None:
         return None
     segment = load_segment(disk, paths[-1], shared=False)
     _check_place(disk, paths, segment)
-    for block in sealed_blocks(segment):
-        check_block(segment, block)
-    tail = tail_of(segment)
+    tail = _checked_tail(segment)
     if tail.torn is None:
         return Recovered(segment, tail, None)
     torn = _put_aside(disk, segment, tail, tail.torn)
     return Recovered(segment.cut(tail.stop), tail, torn)
+
+
+def _checked_tail(segment: Segment) -> Tail:
+    for block in sealed_blocks(segment):
+        try:
+            check_block(segment, block)
+        except JournalCorrupt:
+            tail = hole_in(segment, block)
+            if tail is None:
+                raise
+            return tail
+    return tail_of(segment)
 
 
 def write_all(disk: Disk, handle: int, data: memoryview, offset: int) -> None:

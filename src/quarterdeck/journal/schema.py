@@ -1,18 +1,35 @@
-"""Hashes of what a record means: written into every header, compared before a file is believed."""
+"""What a record means: hashes and a number in every header, compared before a file is believed, and whole layouts.
+
+The number is the kernel's STATE_SCHEMA. It is raised with every change of the state's layout, of the vocabulary, or of
+what the kernel does with an event: with equal numbers and hashes, digests can be compared; with others they cannot.
+"""
 
 import hashlib
 from collections.abc import Mapping
 from enum import Enum
 from functools import cache
-from typing import Any, cast
+from typing import Any, Final, cast
 
+import msgspec
 import numpy as np
 
+from quarterdeck.errors import JournalError
 from quarterdeck.kernel import vocabulary
-from quarterdeck.kernel.records import EVENT, STATE
+from quarterdeck.kernel.records import EVENT, STATE, STATE_SCHEMA
 
-__all__ = ["event_layout_hash", "event_schema_hash", "layout_hash", "state_schema_hash"]
+__all__ = [
+    "FIRST_STATE_SCHEMA",
+    "check_not_newer",
+    "describe",
+    "described",
+    "event_layout_hash",
+    "event_schema_hash",
+    "layout_hash",
+    "state_layout",
+    "state_schema_hash",
+]
 
+FIRST_STATE_SCHEMA: Final = 1  # what files that do not say any were written under
 _Fields = Mapping[str, tuple[Any, int]]
 
 
@@ -30,8 +47,46 @@ def event_schema_hash() -> bytes:
 
 @cache
 def state_schema_hash() -> bytes:
-    """32 bytes over STATE's layout (capacity included) and the vocabulary: a snapshot fits only this very layout."""
-    return hashlib.sha256(layout_hash(STATE) + _vocabulary().encode()).digest()
+    """32 bytes over STATE's layout (capacity included), the vocabulary and STATE_SCHEMA: equal ones share digests."""
+    return hashlib.sha256(b"%d" % STATE_SCHEMA + layout_hash(STATE) + _vocabulary().encode()).digest()
+
+
+@cache
+def state_layout() -> bytes:
+    """STATE's names, formats and offsets as JSON, for versions to come: see `described`."""
+    return msgspec.json.encode(describe(STATE))
+
+
+def check_not_newer(name: str, state_schema: int) -> None:
+    """Raises JournalError when a file was written under a state schema that this version cannot know."""
+    if state_schema > STATE_SCHEMA:
+        raise JournalError(
+            f"{name}: written by a newer version of quarterdeck (state schema {state_schema}, this one has"
+            f" {STATE_SCHEMA}); start that version"
+        )
+
+
+def describe(dtype: "np.dtype[np.void]") -> dict[str, object]:
+    """Returns a record type as plain values: its size, and of each field name, format, offset and count (0: one)."""
+    fields: list[tuple[object, ...]] = []
+    for name in dtype.names or ():
+        field, offset = cast("_Fields", dtype.fields)[name][:2]
+        item = field.base
+        fields.append((name, describe(item) if item.names else item.str, offset, *(field.shape or (0,))))
+    return {"size": dtype.itemsize, "fields": fields}
+
+
+def described(description: Any) -> "np.dtype[np.void]":
+    """Returns the record type that `describe` described."""
+    names: list[str] = []
+    formats: list[object] = []
+    offsets: list[int] = []
+    for name, kind, offset, count in description["fields"]:
+        item = kind if isinstance(kind, str) else described(kind)
+        names.append(name)
+        formats.append((item, (count,)) if count else item)
+        offsets.append(offset)
+    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": description["size"]})
 
 
 def layout_hash(dtype: "np.dtype[np.void]") -> bytes:

@@ -18,12 +18,21 @@ from quarterdeck.errors import JournalCorrupt, JournalError
 from quarterdeck.journal.chain import HASH_BYTES
 from quarterdeck.journal.checks import KIND_OFFSET, RECORD_BYTES
 from quarterdeck.journal.disk import Disk
-from quarterdeck.journal.schema import event_layout_hash, event_schema_hash
+from quarterdeck.journal.schema import FIRST_STATE_SCHEMA, event_layout_hash, event_schema_hash, state_schema_hash
 from quarterdeck.kernel.capacity import CAPACITY
-from quarterdeck.kernel.records import EVENT
+from quarterdeck.kernel.records import EVENT, STATE_SCHEMA
 from quarterdeck.kernel.vocabulary import EventKind
 
-__all__ = ["HEADER_BYTES", "SUFFIX", "Header", "Segment", "find_journal", "load_segment", "segment_paths"]
+__all__ = [
+    "HEADER_BYTES",
+    "SUFFIX",
+    "Header",
+    "Segment",
+    "find_journal",
+    "load_segment",
+    "read_header",
+    "segment_paths",
+]
 
 HEADER_BYTES: Final = 4096
 SUFFIX: Final = ".qdj"
@@ -41,6 +50,8 @@ _HEADER: Final = np.dtype(
         ("first_sequence", "<i8"),
         ("created_ns", "<i8"),
         ("previous_chain", "V32"),
+        ("state", "V32"),  # these two are zeros in what the first version wrote
+        ("state_schema", "<i4"),
     ]
 )
 _CHECKED_BYTES: Final = HEADER_BYTES - HASH_BYTES
@@ -58,6 +69,13 @@ class Header:
     capacity: str = CAPACITY.name
     layout: bytes = b""
     schema: bytes = b""
+    state: bytes = b""
+    state_schema: int = STATE_SCHEMA
+
+    @property
+    def same_state(self) -> bool:
+        """Whether its seals carry digests that this version's states can be compared with."""
+        return self.state == state_schema_hash()
 
     @property
     def name(self) -> str:
@@ -80,6 +98,8 @@ class Header:
             self.first_sequence,
             self.created_ns,
             self.previous_chain,
+            self.state or state_schema_hash(),
+            self.state_schema,
         )
         packed = np.array([row], _HEADER).tobytes().ljust(_CHECKED_BYTES, b"\0")
         return packed + hashlib.sha256(packed).digest()
@@ -106,6 +126,8 @@ class Header:
             capacity=cast("bytes", fields["capacity"]).decode(),
             layout=bytes(cast("bytes", fields["layout"])),
             schema=bytes(cast("bytes", fields["schema"])),
+            state=bytes(cast("bytes", fields["state"])),
+            state_schema=cast("int", fields["state_schema"]) or FIRST_STATE_SCHEMA,
         )
 
 
@@ -194,15 +216,24 @@ def load_segment(disk: Disk, path: Path, *, shared: bool) -> Segment:
     JournalCorrupt when its header cannot be believed, JournalError when its records have another layout.
     """
     data = disk.map(path) if shared else memoryview(disk.read(path))
-    named = int(path.stem) if path.stem.isdigit() else 0
     head = bytes(data[:HEADER_BYTES])
-    try:
-        header = Header.unpack(head)
-    except ValueError as problem:
-        raise JournalCorrupt(path.name, named, str(problem)) from None
-    if header.layout != event_layout_hash():
-        raise JournalError(f"{path.name}: its records have another layout; read it with the version that wrote it")
+    header = read_header(path, head)
     whole = (len(data) - HEADER_BYTES) // RECORD_BYTES
     records = np.frombuffer(data, EVENT, whole, HEADER_BYTES)
     partial = bytes(data[HEADER_BYTES + whole * RECORD_BYTES :])
     return Segment(path, header, hashlib.sha256(head).digest(), records, partial)
+
+
+def read_header(path: Path, data: bytes) -> Header:
+    """Returns the header that a segment's bytes begin with.
+
+    JournalCorrupt when it cannot be believed, JournalError when the segment's records have another layout.
+    """
+    named = int(path.stem) if path.stem.isdigit() else 0
+    try:
+        header = Header.unpack(data[:HEADER_BYTES])
+    except ValueError as problem:
+        raise JournalCorrupt(path.name, named, str(problem)) from None
+    if header.layout != event_layout_hash():
+        raise JournalError(f"{path.name}: its records have another layout; read it with the version that wrote it")
+    return header

@@ -1,12 +1,14 @@
 """Snapshots: a copy of the state at a sequence number, so that recovery need not begin at the first record.
 
-    data/snapshots/000000065536.qds     header of 4096 bytes, then the state's bytes
+    data/snapshots/000000065536.qds     header of 4096 bytes, the state's bytes, their layout as JSON
 
-Its number is the first record that the state has not seen. The SHA-256 of the body is the state's digest.
+Its number is the first record that the state has not seen. The SHA-256 of the body is the state's digest. With the
+layout beside it, a later version reads the state field by field (`journal.migration`).
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, cast
 
@@ -15,9 +17,11 @@ import numpy as np
 from quarterdeck.errors import JournalError
 from quarterdeck.journal.chain import HASH_BYTES, digest_word
 from quarterdeck.journal.disk import OS_DISK, Disk
+from quarterdeck.journal.migration import first_layout, migrate
 from quarterdeck.journal.recovery import UNFINISHED, create_file, disk_errors
-from quarterdeck.journal.schema import state_schema_hash
+from quarterdeck.journal.schema import FIRST_STATE_SCHEMA, state_layout, state_schema_hash
 from quarterdeck.kernel.capacity import CAPACITY
+from quarterdeck.kernel.records import STATE_SCHEMA
 
 __all__ = ["Snapshot", "newest_valid", "read_snapshot", "write_snapshot"]
 
@@ -25,12 +29,13 @@ SNAPSHOT_SUFFIX: Final = ".qds"
 _HEADER_BYTES: Final = 4096
 _CHECKED_BYTES: Final = _HEADER_BYTES - HASH_BYTES
 _MAGIC: Final = b"QDSNAP\r\n"
-_VERSION: Final = 1
+_VERSION: Final = 2
+_FIRST_VERSION: Final = 1  # without a layout
 _HEADER: Final = np.dtype(
     [
         ("magic", "S8"),
         ("version", "<u4"),
-        ("spare", "<u4"),
+        ("state_schema", "<u4"),  # 0 in the first version
         ("schema", "V32"),
         ("capacity", "S32"),
         ("desk", "S128"),
@@ -39,6 +44,8 @@ _HEADER: Final = np.dtype(
         ("chain", "V32"),
         ("body_bytes", "<i8"),
         ("digest", "V32"),
+        ("layout_bytes", "<i8"),
+        ("layout_digest", "V32"),
     ]
 )
 
@@ -47,7 +54,8 @@ _HEADER: Final = np.dtype(
 class Snapshot:
     """A state and where it stands: `sequence` is the first record not in it, `chain` the journal's hash before that.
 
-    `time_ns` is the desk's time when it was taken.
+    `time_ns` is the desk's time when it was taken. `body` is laid out as `layout` says, of the version and the capacity
+    that wrote it; `present` gives it as this version has it.
     """
 
     desk: str
@@ -55,10 +63,25 @@ class Snapshot:
     time_ns: int
     chain: bytes
     body: bytes
+    capacity: str = CAPACITY.name
+    state_schema: int = STATE_SCHEMA
+    schema: bytes = field(default_factory=state_schema_hash)
+    layout: bytes = field(default_factory=state_layout, repr=False)
+
+    @property
+    def same_state(self) -> bool:
+        """Whether the body is a state of this very version and capacity."""
+        return self.schema == state_schema_hash()
 
     @property
     def name(self) -> str:
         return f"{self.sequence:012d}{SNAPSHOT_SUFFIX}"
+
+    def present(self) -> bytes:
+        """Returns the state's bytes as this version lays them out. JournalError where that cannot be."""
+        if self.same_state:
+            return self.body
+        return migrate(self.name, self.body, self.layout or first_layout(self.schema), self.state_schema)
 
     @property
     def digest(self) -> bytes:
@@ -80,8 +103,9 @@ def write_snapshot(directory: Path, snapshot: Snapshot, *, disk: Disk = OS_DISK)
     if len(desk) > _HEADER["desk"].itemsize or len(snapshot.chain) != HASH_BYTES:
         raise JournalError(f"a snapshot of desk {snapshot.desk} needs a name of at most 128 bytes and a chain of 32")
     row = (
-        *(_MAGIC, _VERSION, 0, state_schema_hash(), CAPACITY.name.encode(), desk),
+        *(_MAGIC, _VERSION, snapshot.state_schema, snapshot.schema, snapshot.capacity.encode(), desk),
         *(snapshot.sequence, snapshot.time_ns, snapshot.chain, len(snapshot.body), snapshot.digest),
+        *(len(snapshot.layout), hashlib.sha256(snapshot.layout).digest()),
     )
     packed = np.array([row], _HEADER).tobytes().ljust(_CHECKED_BYTES, b"\0")
     path = directory / snapshot.name
@@ -90,7 +114,8 @@ def write_snapshot(directory: Path, snapshot: Snapshot, *, disk: Disk = OS_DISK)
         for name in disk.names(directory):
             if name.endswith(UNFINISHED):
                 disk.remove(directory / name)
-        disk.close(create_file(disk, path, packed + hashlib.sha256(packed).digest() + snapshot.body))
+        header = packed + hashlib.sha256(packed).digest()
+        disk.close(create_file(disk, path, header + snapshot.body + snapshot.layout))
     return path
 
 
@@ -104,25 +129,33 @@ def read_snapshot(path: Path, *, disk: Disk = OS_DISK) -> Snapshot:
         raise JournalError(f"{path.name}: the header was changed: its checksum fails")
     values = cast("tuple[object, ...]", np.frombuffer(data, _HEADER, 1)[0].item())
     fields = dict(zip(_HEADER.names or (), values, strict=True))
-    if fields["version"] != _VERSION:
-        raise JournalError(f"{path.name}: format {fields['version']}, this program reads {_VERSION}")
-    capacity = cast("bytes", fields["capacity"]).decode()
-    if bytes(cast("bytes", fields["schema"])) != state_schema_hash():
-        raise JournalError(f"{path.name}: a state of another layout (capacity {capacity}); replay the journal instead")
+    if fields["version"] not in (_FIRST_VERSION, _VERSION):
+        raise JournalError(f"{path.name}: format {fields['version']}, this program reads up to {_VERSION}")
+    body_bytes, layout_bytes = cast("int", fields["body_bytes"]), cast("int", fields["layout_bytes"])
     snapshot = Snapshot(
         desk=cast("bytes", fields["desk"]).decode(),
         sequence=cast("int", fields["sequence"]),
         time_ns=cast("int", fields["time_ns"]),
         chain=bytes(cast("bytes", fields["chain"])),
-        body=data[_HEADER_BYTES:],
+        body=data[_HEADER_BYTES : _HEADER_BYTES + body_bytes],
+        capacity=cast("bytes", fields["capacity"]).decode(),
+        state_schema=cast("int", fields["state_schema"]) or FIRST_STATE_SCHEMA,
+        schema=bytes(cast("bytes", fields["schema"])),
+        layout=data[_HEADER_BYTES + body_bytes :],
     )
-    if len(snapshot.body) != fields["body_bytes"] or snapshot.digest != bytes(cast("bytes", fields["digest"])):
+    if len(snapshot.body) != body_bytes or snapshot.digest != bytes(cast("bytes", fields["digest"])):
         raise JournalError(f"{path.name}: the state was changed: its digest fails")
+    if len(snapshot.layout) != layout_bytes or (layout_bytes and not _is_layout(snapshot, fields)):
+        raise JournalError(f"{path.name}: the state's layout was changed: its digest fails")
     return snapshot
 
 
+def _is_layout(snapshot: Snapshot, fields: Mapping[str, object]) -> bool:
+    return hashlib.sha256(snapshot.layout).digest() == bytes(cast("bytes", fields["layout_digest"]))
+
+
 def newest_valid(directory: Path, *, disk: Disk = OS_DISK) -> tuple[Snapshot | None, list[str]]:
-    """Returns the newest snapshot that can be believed, and what is wrong with each newer one, newest first."""
+    """Returns the newest snapshot that can be used, and what is wrong with each newer one, newest first."""
     try:
         names = disk.names(directory)
     except FileNotFoundError:
@@ -130,7 +163,9 @@ def newest_valid(directory: Path, *, disk: Disk = OS_DISK) -> tuple[Snapshot | N
     skipped: list[str] = []
     for name in sorted((name for name in names if name.endswith(SNAPSHOT_SUFFIX)), reverse=True):
         try:
-            return read_snapshot(directory / name, disk=disk), skipped
+            snapshot = read_snapshot(directory / name, disk=disk)
+            snapshot.present()
+            return snapshot, skipped
         except JournalError as error:
             skipped.append(str(error))
     return None, skipped

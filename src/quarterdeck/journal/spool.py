@@ -42,7 +42,7 @@ class Spool:
         path, size = directory / SPOOL_FILE, HEADER_BYTES + capacity * RECORD_BYTES
         # Whole blocks, written and not only reserved: a store into a mapped page must never meet a full disk.
         disk.close(create_file(disk, path, bytes(size)))
-        self._view = disk.share(path)
+        self._view = disk.share(path, size)
         self.cursor: NDArray[np.int64] = np.frombuffer(self._view, np.int64, CURSOR_WORDS, _CURSOR_AT)
         self.buffer: NDArray[np.void] = np.frombuffer(self._view, EVENT, capacity, HEADER_BYTES)
         self.cursor[BASE] = self.cursor[NEXT] = next_sequence

@@ -32,6 +32,7 @@ from quarterdeck.journal.chain import HASH_BYTES, seal_record, unsigned_seal
 from quarterdeck.journal.checks import KIND_OFFSET, RECORD_BYTES, as_words, stamp_bytes, stamp_words
 from quarterdeck.journal.commit import FSYNC_POLICIES, GroupCommit
 from quarterdeck.journal.disk import OS_DISK, Disk
+from quarterdeck.journal.mark import FlushMark
 from quarterdeck.journal.payload import note
 from quarterdeck.journal.recovery import (
     Recovered,
@@ -42,7 +43,7 @@ from quarterdeck.journal.recovery import (
     release_reserve,
     write_all,
 )
-from quarterdeck.journal.schema import event_schema_hash
+from quarterdeck.journal.schema import check_not_newer, event_schema_hash
 from quarterdeck.journal.segment import HEADER_BYTES, Header
 from quarterdeck.journal.spool import Spool, recover_spooled
 from quarterdeck.kernel.records import EVENT
@@ -122,6 +123,7 @@ class JournalWriter:
         self._handle = self._lock = -1
         self._failure: JournalError | None = None
         self._commit: GroupCommit | None = None
+        self._mark: FlushMark | None = None
         self._capacity = BUFFERED_RECORDS + self.options.block_records
         self._spool: Spool | None = None
         self._use(np.zeros(self._capacity, EVENT), np.zeros(CURSOR_WORDS, np.int64), first_sequence)
@@ -277,6 +279,8 @@ class JournalWriter:
             self._hashed = written
             if self._commit is not None:
                 self._commit.written_sequence = self._at[NEXT] - self._pending
+            if self._mark is not None:
+                self._mark.set(self._at[NEXT] - self._pending)
         if not self._pending:  # from the start again: what was used last is nearest to the processor
             self._at[BASE] = self._at[NEXT]
             self._written = self._hashed = 0
@@ -408,6 +412,8 @@ class JournalWriter:
             self._commit.written_sequence = self._at[NEXT] - self._pending
         elif self._always:
             self._datasync()
+        if self._mark is not None:
+            self._mark.set(self._at[NEXT] - self._pending)
 
     def _datasync(self) -> None:
         written = self._at[NEXT] - self._pending
@@ -457,13 +463,14 @@ class JournalWriter:
                     self._begin_segment()
                 else:
                     self._go_on(recovered)
+                self._mark = FlushMark(self._disk, self.directory, self.next_sequence)
                 if self.options.spool:
                     self._spool = Spool(self._disk, self.directory, self._capacity, self.next_sequence)
                     self._use(self._spool.buffer, self._spool.cursor, self.next_sequence)
             if self.options.fsync == "group":
                 self._commit = GroupCommit(self._disk, self._handle, self.options.group_ms, self.next_sequence)
-            if recovered is not None and recovered.segment.header.schema != event_schema_hash():
-                self.seal()  # words were added to the vocabulary meanwhile: what follows says so in a header of its own
+            if recovered is not None and not _is_of_this_version(recovered.segment.header):
+                self.seal()  # one segment has one version: what follows says so in a header of its own
                 self._roll()
         except BaseException:
             self._release()
@@ -473,7 +480,10 @@ class JournalWriter:
         segment, tail = recovered.segment, recovered.tail
         if segment.header.desk != self.desk:
             raise JournalError(f"{self.directory}: this is the journal of desk {segment.header.desk}, not {self.desk}")
+        check_not_newer(segment.path.name, segment.header.state_schema)
         self._handle = self._disk.open(segment.path)
+        # A sync that failed leaves pages that read well and are on no medium. Written once more, they are synced.
+        write_all(self._disk, self._handle, memoryview(segment.records.tobytes()), HEADER_BYTES)
         self._disk.datasync(self._handle)
         self.torn = recovered.torn
         self._at[NEXT] = self._at[BASE] = self._durable = segment.next_sequence
@@ -517,4 +527,9 @@ class JournalWriter:
         if self._lock >= 0:
             self._disk.unlock(self._lock)
         self._handle = self._lock = -1
+        self._mark = None  # an open mapping would keep the disk busy
         self._failure = self._failure or JournalError(f"{self.directory}: this writer was closed; open it again")
+
+
+def _is_of_this_version(header: Header) -> bool:
+    return header.schema == event_schema_hash() and header.same_state

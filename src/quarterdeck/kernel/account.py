@@ -147,6 +147,9 @@ def _check_capital(state: State, event: Event, kind: int) -> int:
             return Reason.NONE.value
         return Reason.OVERFLOW.value
     if kind == EventKind.FUNDING_PAYMENT:
+        # Payments of an instrument come one after the other: one that is not newer was told before.
+        if 0 < event["venue_time_ns"] <= state["instruments"][event["instrument"]]["funding_paid_ns"]:
+            return Reason.DUPLICATE_TRADE.value
         fits = amount_fits(event["amount"])
         fits = fits and funding_fits(state, int(event["instrument"]), float(event["amount"]))
         return Reason.NONE.value if fits else Reason.OVERFLOW.value

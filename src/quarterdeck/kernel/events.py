@@ -226,6 +226,8 @@ def apply_account(state: State, event: Event, actions: Records[Event]) -> None:
         post(state["accounts"][event["row"]], LedgerAccount.CASH, LedgerAccount.CAPITAL, event["amount"])
         _shift_capital(state, int(state["equity"]))
     elif kind == EventKind.FUNDING_PAYMENT:
+        instrument = state["instruments"][event["instrument"]]
+        instrument["funding_paid_ns"] = max(instrument["funding_paid_ns"], event["venue_time_ns"])
         post_funding(state, int(event["instrument"]), event["amount"])
     elif kind == EventKind.CHARGE:
         post(state["accounts"][event["row"]], event["column"], LedgerAccount.CASH, event["amount"])
@@ -239,6 +241,8 @@ def apply_account(state: State, event: Event, actions: Records[Event]) -> None:
         state["instruments"][event["instrument"]]["unreconciled"] = event["value"]
     elif kind == EventKind.RECONCILED:
         venue = state["venues"][event["instrument"]]
+        if venue["reconciled_ns"] == 0:
+            venue["opened_ns"] = event["value"]
         venue["reconciled_ns"] = max(venue["reconciled_ns"], event["value"])
     else:
         state["accounts"][event["row"]]["rate_ppb"] = event["rate"]

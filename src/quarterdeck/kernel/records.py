@@ -119,7 +119,8 @@ class Event(TypedDict):
     | SPLIT              | numerator new shares for denominator old ones                                       |
     | TICK_SIZE_CHANGE   | numerator/denominator: old ticks * numerator / denominator are the new ticks; value |
     | RECONCILIATION     | value: 1 differs from the venue, 0 agrees again                                     |
-    | RECONCILED         | instrument is the venue; value: its own time up to which every fill is known        |
+    | RECONCILED         | instrument is the venue; value: its own time up to which every fill is known; the   |
+    |                    | first one says when the desk took over what was there                               |
     | CURRENCY_RATE      | row is the account, rate (ppb: desk money units per unit of the currency)           |
     | PAUSE ... FLATTEN  | strategy (-1: all), instrument (-1: all), reason, person; PROTECTIVE                |
     | CONFIGURE          | table, row, column, setting                                                         |
@@ -260,6 +261,7 @@ class Instrument(TypedDict):
     collar_price: I8  # the period's reference
     collar_ns: I8
     funding_ppb: I8
+    funding_paid_ns: I8  # the venue's time of the newest payment
     unreconciled: I8
     paused: I8
     warned: I8  # bit per Reason whose use is above the warning share
@@ -286,6 +288,7 @@ class Venue(TypedDict):
     connected: I8
     error_open: I8  # 0 closed, 1 open, 2 half open: one entry may probe, 3 the probe is out
     error_until_ns: I8
+    opened_ns: I8  # the venue's time at which the desk took over what the account held: older fills are in that
     reconciled_ns: I8  # the venue's time up to which every fill is known
     messages: Annotated[RateWindow, RateWindow]
     results: Annotated[RateWindow, RateWindow]

@@ -115,8 +115,10 @@ def check_fill(state: State, event: Event) -> int:
     fits = fill_fits(state, index, strategy, event["price"], event["quantity"])
     if not fits or not equity_fits(state, account, -float(event["fee"]), account["rate_ppb"]):
         return Reason.OVERFLOW.value
-    # A trade not newer than the newest one forgotten may be a repeat: the venue is asked, nothing is assumed.
-    if 0 < event["venue_time_ns"] <= state["trade_horizon_ns"]:
+    # A trade not newer than the newest one forgotten may be a repeat: the venue is asked, nothing is assumed. One from
+    # before the desk took its account over is in what it took over.
+    venue = state["venues"][state["instruments"][index]["terms"][InstrumentTerm.VENUE]]
+    if 0 < event["venue_time_ns"] <= max(state["trade_horizon_ns"], venue["opened_ns"]):
         return Reason.TRADE_TOO_OLD.value
     return Reason.NONE.value
 

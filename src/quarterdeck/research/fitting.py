@@ -76,7 +76,8 @@ def fit_desk(config: DeskConfig, request: DataRequest) -> FittedDesk:
     Raises DataError when the data cannot be traded, ConfigError for a symbol that the desk has not or a grid on which
     the desk's limits cannot be counted.
     """
-    config = _rebuild(config, desk=config.desk.model_copy(update={"mode": "backtest"}))
+    venues = tuple(one.model_copy(update={"kind": "simulated", "address": None}) for one in config.venues)
+    config = _rebuild(config, desk=config.desk.model_copy(update={"mode": "backtest"}), venues=venues)
     given_grid = request.tick is not None or request.lot is not None
     place = 0 if request.instrument is None else _place(config, request.instrument)
     data = None

@@ -1,7 +1,9 @@
 """Replay: a journal through the kernel again, to the same state, checked at every seal that carries a digest.
 
 The kernel is a function of its inputs, and the journal is those inputs in order. So a replay that arrives at the
-recorded digests has rebuilt the desk; one that does not names the first seal where they part.
+recorded digests has rebuilt the desk; one that does not names the first seal where they part. What another version
+wrote is replayed too, but the digests in its seals are of states that this version does not have: they are counted, not
+compared, and that is said.
 
 The hashes of the blocks are verified by another thread while this one applies what was verified before.
 """
@@ -16,6 +18,7 @@ import numpy as np
 
 from quarterdeck.errors import ReplayError
 from quarterdeck.journal import Block, JournalReader, Seal, Snapshot, TornTail, digest_word, newest_valid
+from quarterdeck.journal.schema import check_not_newer
 from quarterdeck.kernel.account import apply_event, digest, new_actions, new_state
 from quarterdeck.kernel.capacity import CAPACITY, CAPACITY_VARIABLE
 from quarterdeck.kernel.compiled import compiled
@@ -36,6 +39,11 @@ __all__ = [
 ]
 
 SNAPSHOTS: Final = Path("data", "snapshots")  # of a desk
+_WAY_OUT: Final = "replay with the version of quarterdeck that wrote them"
+_WAY_OUT_ACROSS: Final = (
+    "the first of them are of another version, which may have come to another state: begin at the snapshot that the "
+    "upgrade left in data/upgrades"
+)
 Progress = Callable[[int, int], None]  # (records done, records in all), after each block
 Mover = Callable[[Block, int, int], int]  # applies block.records[begin:end], returns how many the kernel consumed
 
@@ -70,8 +78,10 @@ class Replayer:
         self.sequence = reader.first_sequence
         self.events = 0
         self.seals_checked = 0
+        self.seals_foreign = 0  # of another version, or capacity: their digests cannot be compared
+        self.crossed = snapshot is not None and not snapshot.same_state  # whether another version led to this state
         self.verified = reader.first_sequence  # every record before it led to a recorded digest
-        _check_capacity(reader)
+        self._foreign = frozenset(part.path.name for part in reader.segments if not part.header.same_state)
         if snapshot is not None:
             _check_snapshot(reader, snapshot)
             self.states = _state_of(snapshot)
@@ -81,6 +91,7 @@ class Replayer:
                 f"{reader.path}: the journal begins at record {reader.first_sequence}, so its state cannot be rebuilt "
                 "from it alone: put back the segments before it, or begin at a snapshot"
             )
+        _check_versions(reader, self.sequence)
 
     @property
     def epoch(self) -> int:
@@ -106,26 +117,32 @@ class Replayer:
                 return
 
     def _take(self, block: Block, stop: int, mover: Mover) -> None:
+        self.crossed |= block.file in self._foreign
         begin = self.sequence - block.first_sequence
         end = min(len(block.records), stop - block.first_sequence)
         self.events += mover(block, begin, end)
         self.sequence = block.first_sequence + end
         if block.seal is not None and self.sequence == block.seal.sequence < stop:
             self.sequence += 1
-            self._check(block.seal)
+            self._check(block)
 
     def _apply(self, block: Block, begin: int, end: int) -> int:
         return cast(Any, apply_records)(self.states, block.records, begin, end, self.actions)
 
-    def _check(self, seal: Seal | None) -> None:
+    def _check(self, block: Block) -> None:
+        seal = block.seal
         if seal is None or seal.state_digest == 0:
+            return
+        if block.file in self._foreign:
+            self.seals_foreign += 1
             return
         found = digest_word(self.digest)
         if found != seal.state_digest:
+            way_out = _WAY_OUT_ACROSS if self.crossed else _WAY_OUT
             raise ReplayError(
                 f"record {seal.sequence}: the replayed state has the digest {found:016x}, its seal says "
                 f"{seal.state_digest:016x}: they part somewhere in records {self.verified}..{seal.sequence - 1}; "
-                "replay with the version of quarterdeck that wrote them"
+                f"{way_out}"
             )
         self.seals_checked += 1
         self.verified = seal.sequence + 1
@@ -136,7 +153,8 @@ class ReplayResult:
     """Where a replay arrived. `sequence` is the first record not applied, `events` how many the kernel consumed.
 
     `seals_checked` counts the seals whose digest was found right, and every record before `verified` led to one of
-    them; `digest` is the SHA-256 of the state at the end.
+    them; `seals_foreign` those that another version wrote, whose digests were not compared; `digest` is the SHA-256 of
+    the state at the end.
     """
 
     sequence: int
@@ -148,6 +166,7 @@ class ReplayResult:
     seconds: float
     verified: int
     torn: TornTail | None = None
+    seals_foreign: int = 0
 
     @property
     def equity(self) -> int:
@@ -165,6 +184,7 @@ class ReplayResult:
             "events": self.events,
             "events_per_s": round(self.events_per_s),
             "seals_checked": self.seals_checked,
+            "seals_not_compared": self.seals_foreign,
             "verified": self.verified,
             "digest": self.digest.hex(),
             "epoch": self.epoch,
@@ -177,6 +197,8 @@ class ReplayResult:
         """Returns the same for people."""
         facts = self.as_dict()
         facts["equity"] = f"{self.equity} money units"
+        foreign = f"{self.seals_foreign}: digests of another version cannot be compared"
+        facts["seals_not_compared"] = foreign if self.seals_foreign else None
         width = max(map(len, facts))
         return [f"{name:<{width}}  {value}" for name, value in facts.items() if value is not None]
 
@@ -188,12 +210,18 @@ class DeskReplay:
     result: ReplayResult
     snapshot: int | None
     skipped: tuple[str, ...]  # what is wrong with newer snapshots
+    compared: bool = True  # False when another version wrote that snapshot
 
     def as_dict(self) -> dict[str, object]:
-        return {**self.result.as_dict(), "snapshot": self.snapshot, "snapshots_skipped": list(self.skipped)}
+        facts = {"snapshot": self.snapshot, "snapshot_compared": self.snapshot is not None and self.compared}
+        return {**self.result.as_dict(), **facts, "snapshots_skipped": list(self.skipped)}
 
     def lines(self) -> list[str]:
-        checked = "none to check" if self.snapshot is None else f"{self.snapshot} is the replayed state, byte by byte"
+        checked = f"{self.snapshot} is the replayed state, byte by byte"
+        if self.snapshot is None:
+            checked = "none to check"
+        elif not self.compared:
+            checked = f"{self.snapshot} is of another version and cannot be compared"
         return [
             *self.result.lines(),
             f"snapshot       {checked}",
@@ -208,7 +236,7 @@ def replay(
 
     From its first record, or from `snapshot`, through every record before sequence `until` (default: all of them).
     ReplayError at the first seal whose digest differs, JournalCorrupt at a record that is not what was sealed,
-    ReplayError when the journal was written with another capacity.
+    ReplayError when the journal was written with another capacity, JournalError when by a newer version.
     """
     began = time.perf_counter()
     replayer = Replayer(JournalReader(path), snapshot)
@@ -229,26 +257,33 @@ def replay_desk(desk: Path, *, progress: Progress | None = None) -> DeskReplay:
     if kept is not None:
         _check_snapshot(replayer.reader, kept)
         replayer.advance(kept.sequence, progress)
-        _compare(kept, replayer.states)
+        if kept.same_state:
+            _compare(kept, replayer.states)
     replayer.advance(None, progress)
-    return DeskReplay(_result(replayer, began), None if kept is None else kept.sequence, tuple(skipped))
+    result = _result(replayer, began)
+    return DeskReplay(result, kept and kept.sequence, tuple(skipped), kept is None or kept.same_state)
 
 
 def _result(replayer: Replayer, began: float) -> ReplayResult:
     final, seconds = replayer.digest, time.perf_counter() - began
     counts = replayer.sequence, replayer.events, replayer.seals_checked
-    return ReplayResult(
-        *counts, final, replayer.states, replayer.epoch, seconds, replayer.verified, replayer.reader.torn
-    )
+    ends = replayer.verified, replayer.reader.torn, replayer.seals_foreign
+    return ReplayResult(*counts, final, replayer.states, replayer.epoch, seconds, *ends)
 
 
-def _check_capacity(reader: JournalReader) -> None:
+def _check_versions(reader: JournalReader, start: int) -> None:
+    """Raises JournalError for what a newer version wrote, ReplayError for another capacity's events from `start` on."""
     for segment in reader.segments:
         written = segment.header.capacity
-        if written != CAPACITY.name:
+        check_not_newer(segment.path.name, segment.header.state_schema)
+        if written == CAPACITY.name:
+            continue
+        kinds = segment.records["kind"][max(0, start - segment.first_sequence) :]
+        if bool(((kinds < EventKind.SEAL) | (kinds > EventKind.NOTE)).any()):
             raise ReplayError(
                 f"{segment.path.name}: the journal was written with capacity {written}, this process has "
-                f"{CAPACITY.name}: set {CAPACITY_VARIABLE}={written} (with a desk's name the command line does so)"
+                f"{CAPACITY.name}: set {CAPACITY_VARIABLE}={written} (with a desk's name the command line does so); a "
+                "desk that was stopped in order with a snapshot may change its capacity"
             )
 
 
@@ -271,7 +306,7 @@ def _check_snapshot(reader: JournalReader, snapshot: Snapshot) -> None:
 
 def _state_of(snapshot: Snapshot) -> Records[State]:
     states = new_state()
-    cast(Any, states).view(np.uint8)[:] = np.frombuffer(snapshot.body, np.uint8)
+    cast(Any, states).view(np.uint8)[:] = np.frombuffer(snapshot.present(), np.uint8)
     return states
 
 

@@ -22,6 +22,8 @@ __all__ = [
     "Cancel",
     "FillsAnswer",
     "FillsNews",
+    "FundingNews",
+    "FundingReport",
     "Holding",
     "Line",
     "Lost",
@@ -216,6 +218,7 @@ class Unsent(_Struct, frozen=True):
 
     request_id: int
     text: str = ""
+    reason: Reason = Reason.VENUE_DISCONNECTED
 
 
 class Lost(_Struct, frozen=True):
@@ -281,6 +284,20 @@ class FillsNews(_Struct, frozen=True):
     fills: tuple[TradeReport, ...]
 
 
+class FundingReport(_Struct, frozen=True):
+    """One payment on a position: money units of the instrument's account, positive when received."""
+
+    instrument: int
+    amount: int
+    venue_time_ns: int
+
+
+class FundingNews(_Struct, frozen=True):
+    """Funding was paid, oldest first for each instrument; repeats are allowed."""
+
+    payments: tuple[FundingReport, ...]
+
+
 class Line(_Struct, frozen=True):
     """The connection that brings news is up or down. After each way up, news may have been missed."""
 
@@ -294,4 +311,4 @@ class MarketData(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     events: Any
 
 
-Message: TypeAlias = Answer | OrderNews | FillsNews | Line | MarketData
+Message: TypeAlias = Answer | OrderNews | FillsNews | FundingNews | Line | MarketData

@@ -1,0 +1,57 @@
+"""The command `quarterdeck`. Each module holds the commands of one subject."""
+
+import sys
+
+from quarterdeck.cli import (
+    adopting,
+    audit,
+    backup,
+    control,
+    history,
+    journal,
+    ledger,
+    practice,
+    reconcile,
+    running,
+    simulation,
+    standby,
+    twin,
+)
+from quarterdeck.cli.shared import app
+from quarterdeck.errors import QuarterdeckError
+
+__all__ = [
+    "adopting",
+    "app",
+    "audit",
+    "backup",
+    "control",
+    "history",
+    "journal",
+    "ledger",
+    "main",
+    "practice",
+    "reconcile",
+    "running",
+    "simulation",
+    "standby",
+    "twin",
+    "version",
+]
+
+
+def main() -> None:
+    """The console script. An error of ours is one line on standard error and its exit code; no other is swallowed."""
+    try:
+        app(prog_name="quarterdeck")
+    except QuarterdeckError as error:
+        sys.stderr.write(f"quarterdeck: {' '.join(str(error).split())}\n")
+        sys.exit(error.exit_code)
+
+
+@app.command()
+def version() -> None:
+    """Say which version this is."""
+    from quarterdeck import __version__  # noqa: PLC0415 - reads the package's metadata
+
+    sys.stdout.write(f"quarterdeck {__version__}\n")

@@ -1,0 +1,93 @@
+"""Commands that run a desk: live, in a demo, or on recorded data."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from quarterdeck.cli.shared import DataPaths, Desk, Folder, JsonFlag, Seconds, Seed, Speed, app, compile_halves, load
+
+__all__ = ["backtest", "demo", "run"]
+
+_DEMO_DESK: Final = "xrpliquid"
+
+
+def _run(
+    desk: str,
+    seconds: float | None,
+    data: list[Path] | None,
+    speed: float | None,
+    seed: int | None,
+    folder: Path | None,
+    command: str,
+) -> None:
+    config = load(desk)
+    compile_halves()
+    from quarterdeck.desk.demo import run_visibly  # noqa: PLC0415 - compiles the kernel, with progress
+
+    run_visibly(config, seconds=seconds, data=tuple(data or ()), speed=speed, seed=seed, folder=folder, command=command)
+
+
+@app.command()
+def run(
+    desk: Desk,
+    seconds: Seconds = None,
+    data: DataPaths = None,
+    speed: Speed = None,
+    seed: Seed = None,
+    folder: Folder = None,
+) -> None:
+    """Run a desk, paper or live as its desk.mode says. Ctrl-C winds it down in order."""
+    _run(desk, seconds, data, speed or (None if data else 1.0), seed, folder, desk)
+
+
+@app.command()
+def demo(
+    seconds: Seconds = None,
+    data: DataPaths = None,
+    speed: Speed = None,
+    seed: Seed = None,
+    folder: Folder = None,
+    desk: Annotated[str, typer.Option(help="Which desk.")] = _DEMO_DESK,
+) -> None:
+    """Watch a desk trade: by default in a market of its own that goes ten times faster than the clock."""
+    _run(desk, seconds, data, speed or (None if data else 240.0), seed, folder, desk)
+
+
+@app.command()
+def backtest(
+    desk: Desk,
+    data: Annotated[list[str], typer.Option("--data", metavar="PATH", help="File or folder; may be repeated.")],
+    json: JsonFlag = False,
+    out: Annotated[str | None, typer.Option(help="Folder for the result's own folder.")] = None,
+    instrument: Annotated[str | None, typer.Option(help="Which of the desk's instruments the data is of.")] = None,
+    columns: Annotated[str | None, typer.Option(help="role=column,role=column where names do not tell.")] = None,
+    column: Annotated[
+        str | None, typer.Option(help="The column of a table with one column of closes a ticker.")
+    ] = None,
+    timezone: Annotated[str | None, typer.Option(help="IANA name, for times without a zone.")] = None,
+    tick: Annotated[str | None, typer.Option(help="The data's tick, where it is not inferred.")] = None,
+    lot: Annotated[str | None, typer.Option(help="The data's lot, where it is not inferred.")] = None,
+    round_prices: Annotated[bool, typer.Option("--round-prices", help="Round prices between two ticks.")] = False,
+    skip_bad_rows: Annotated[
+        bool, typer.Option("--skip-bad-rows", help="Leave out rows that cannot be, instead of refusing the file.")
+    ] = False,
+    split: Annotated[list[str] | None, typer.Option("--split", metavar="TIME=NEW:OLD", help="A stock split.")] = None,
+    begin: Annotated[str | None, typer.Option("--from", help="Leave out what is before.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Leave out what is after.")] = None,
+    strategy: Annotated[list[str] | None, typer.Option("--strategy", help="Only these of the desk's.")] = None,
+    journal: Annotated[bool, typer.Option(help="Keep the run's journal.")] = True,
+) -> None:
+    """Run a desk on recorded data: figures, an HTML page, a journal."""
+    load(desk)
+    compile_halves()
+    from quarterdeck.research.command import BacktestOptions, backtest_command  # noqa: PLC0415 - compiles the kernel
+
+    backtest_command(
+        BacktestOptions(
+            desk=desk, data=data, json=json, out=out, instrument=instrument, columns=columns, column=column,
+            timezone=timezone, tick=tick, lot=lot, round_prices=round_prices,
+            skip_bad_rows=skip_bad_rows, splits=split or (), begin=begin, end=end,
+            journal=journal, strategies=strategy or (),
+        )
+    )  # fmt: skip

@@ -1,0 +1,15 @@
+"""What Alembic runs: the steps, in the transaction of whoever opens the ledger."""
+
+from alembic import context
+
+from quarterdeck.ledger.tables import METADATA, VERSION_TABLE
+
+__all__: list[str] = []
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=METADATA,
+    version_table=VERSION_TABLE,
+    transactional_ddl=False,  # the transaction is not ours to end
+)
+context.run_migrations()

@@ -1,0 +1,1 @@
+"""Reports: what a desk did, from its journal and from what its venues say."""

@@ -1,0 +1,323 @@
+"""What the websocket says, as market events, order news, fills and funding. Nothing that comes in raises anything.
+
+| channel            | becomes                                                                                     |
+|--------------------|---------------------------------------------------------------------------------------------|
+| trades             | TRADE each, with the venue's time and trade id; SELL when the aggressor sold                |
+| bbo                | QUOTE; a side that nobody offers is 0                                                       |
+| l2Book             | BOOK_CLEAR and a LEVEL for each side's level: the venue sends whole books, no differences    |
+| activeAssetCtx     | MARK, and FUNDING when the hourly rate has changed                                          |
+| orderUpdates       | OrderNews                                                                                   |
+| userFills          | FillsNews; the snapshot is left out: whoever connects asks for what he missed               |
+| userFundings       | FUNDING_PAYMENT each, once                                                                  |
+| user               | nothing: its fills and fundings come by the channels above; a liquidation is said aloud     |
+"""
+
+import struct
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from quarterdeck.kernel.records import EVENT
+from quarterdeck.kernel.vocabulary import EventKind, Flag
+from quarterdeck.venues.hyperliquid.lineage import Lineage
+from quarterdeck.venues.hyperliquid.malformed import BadMessage
+from quarterdeck.venues.hyperliquid.reader import Reader, nanoseconds
+from quarterdeck.venues.hyperliquid.schema import (
+    BboData,
+    BookData,
+    ContextData,
+    FillsData,
+    FundingsData,
+    OrderUpdate,
+    StreamMessage,
+    UserData,
+    WireBbo,
+    WireBook,
+    WireContext,
+    WireFills,
+    WireFundings,
+    WireOrders,
+    WireRefusal,
+    WireSpotContext,
+    WireTrade,
+    WireTrades,
+    WireUser,
+)
+from quarterdeck.venues.hyperliquid.universe import Listed, Universe
+from quarterdeck.venues.messages import FillsNews, MarketData, Message, OrderNews
+
+__all__ = ["GREETING", "MESSAGE_BYTES_MAX", "StreamReader"]
+
+GREETING: Final = b"Websocket connection established."
+MESSAGE_BYTES_MAX: Final = 4 * 1024 * 1024
+_PPB: Final = 9  # decimals of a rate
+_ROWS_MAX: Final = 20_000
+_PROBLEM_MAX: Final = 160
+_TEXTS_MAX: Final = 8_192
+_TEMPLATES_MAX: Final = 256
+
+# EVENT's 64 bytes: two times; kind, flags, instrument, strategy, check; five words.
+_EVENT: Final = struct.Struct("<qqBBhhHqqqqq")
+_QUOTE, _TRADE, _LEVEL, _CLEAR = EventKind.QUOTE, EventKind.TRADE, EventKind.LEVEL, EventKind.BOOK_CLEAR
+_MARK, _FUNDING, _PAYMENT = EventKind.MARK, EventKind.FUNDING, EventKind.FUNDING_PAYMENT
+_SELL, _LAST = int(Flag.SELL), int(Flag.LAST)
+_NOBODY: Final = -1
+
+_WORDS: Final = EVENT.itemsize // 8
+_TIME, _HEAD, _PRICE = 1, 2, 3  # words of an event: the venue's time; kind, flags, instrument, strategy; the payload
+
+assert _EVENT.size == EVENT.itemsize
+
+
+class _Texts(dict[str, int]):
+    """Figures that were read before: a book repeats its prices, and most of its sizes, in every message."""
+
+    def __init__(self, read: Callable[[str], int]) -> None:
+        super().__init__()
+        self._read = read
+
+    def __missing__(self, text: str) -> int:
+        value = self._read(text)
+        if len(self) >= _TEXTS_MAX:
+            self.clear()
+        self[text] = value
+        return value
+
+
+class StreamReader:
+    """Reads the messages of one connection, in one thread.
+
+    `bad` is told of what cannot be read: kind, raw bytes, what is wrong. `touch` is each instrument's best bid and ask
+    in ticks, `newest_ns` the latest venue time that was seen; both may be read from other threads.
+    """
+
+    def __init__(
+        self, universe: Universe, reader: Reader, lineage: Lineage, bad: Callable[[str, bytes, str], None]
+    ) -> None:
+        self.universe, self._reader, self._lineage, self._bad = universe, reader, lineage, bad
+        self._decoder = msgspec.json.Decoder(StreamMessage)
+        self._templates: dict[tuple[int, int, int], NDArray[np.int64]] = {}
+        self._price_texts: dict[int, _Texts] = {}
+        self._size_texts: dict[int, _Texts] = {}
+        self._rates: dict[int, int] = {}
+        self._paid_ns: dict[int, int] = {}
+        self._paid_known = False
+        self.touch: dict[int, tuple[int, int]] = {}
+        self.newest_ns = 0
+        self.said: list[str] = []  # what the venue said of a subscription it refused, and of liquidations
+
+    def read(self, raw: bytes) -> tuple[Message, ...]:
+        """Returns what a message says; nothing for one that is not for us, or is put aside."""
+        try:
+            if len(raw) > MESSAGE_BYTES_MAX:
+                raise BadMessage("oversized message", f"{len(raw)} bytes")
+            message = self._decoder.decode(raw)
+            return self._take(message)
+        except BadMessage as error:
+            self._bad(error.kind, raw, error.problem)
+        except (msgspec.DecodeError, ValueError, struct.error, OverflowError, RecursionError) as error:
+            if raw != GREETING:
+                self._bad(_kind_of(error), raw, str(error)[:_PROBLEM_MAX])
+        return ()
+
+    def _take(self, message: StreamMessage) -> tuple[Message, ...]:
+        if isinstance(message, WireTrades):
+            return self._trades(message.data)
+        if isinstance(message, WireBbo):
+            return self._bbo(message.data)
+        if isinstance(message, WireBook):
+            return self._book(message.data)
+        if isinstance(message, WireContext | WireSpotContext):
+            return self._context(message.data)
+        return self._account(message)
+
+    def _account(self, message: StreamMessage) -> tuple[Message, ...]:
+        if isinstance(message, WireOrders):
+            return self._orders(message.data)
+        if isinstance(message, WireFills):
+            return self._fills(message.data)
+        if isinstance(message, WireFundings):
+            return self._fundings(message.data)
+        if isinstance(message, WireUser):
+            self._user(message.data)
+        elif isinstance(message, WireRefusal):
+            self.said.append(f"the venue refused a subscription: {message.data[:_PROBLEM_MAX]}")
+        return ()
+
+    def _trades(self, trades: list[WireTrade]) -> tuple[Message, ...]:
+        out = bytearray()
+        for trade in trades:
+            listed = self.universe.by_coin.get(trade.coin)
+            if listed is None:
+                continue
+            lots, time_ns = self._sizes(listed)[trade.sz], nanoseconds(trade.time)
+            if lots <= 0 or not 0 < trade.tid < 2**63:
+                raise BadMessage("trade", f"trade {trade.tid} of {trade.sz[:40]!r}")
+            flags = _SELL if trade.side == "A" else 0
+            out += _EVENT.pack(
+                0,
+                time_ns,
+                _TRADE,
+                flags,
+                listed.index,
+                _NOBODY,
+                0,
+                self._prices(listed)[trade.px],
+                lots,
+                0,
+                trade.tid,
+                0,
+            )
+            self.newest_ns = max(self.newest_ns, time_ns)
+        return _market(out)
+
+    def _bbo(self, data: BboData) -> tuple[Message, ...]:
+        listed = self.universe.by_coin.get(data.coin)
+        if listed is None:
+            return ()
+        bid, ask = data.bbo
+        prices, sizes = self._prices(listed), self._sizes(listed)
+        bid_ticks, bid_lots = (prices[bid.px], sizes[bid.sz]) if bid else (0, 0)
+        ask_ticks, ask_lots = (prices[ask.px], sizes[ask.sz]) if ask else (0, 0)
+        if bid_ticks >= ask_ticks > 0 or bid_lots < 0 or ask_lots < 0:
+            raise BadMessage("crossed quote", f"{bid} {ask}"[:_PROBLEM_MAX])
+        time_ns = nanoseconds(data.time)
+        self.newest_ns = max(self.newest_ns, time_ns)
+        self.touch[listed.index] = (bid_ticks, ask_ticks)
+        return _market(
+            bytearray(
+                _EVENT.pack(
+                    0, time_ns, _QUOTE, 0, listed.index, _NOBODY, 0, bid_ticks, ask_ticks, bid_lots, ask_lots, 0
+                )
+            )
+        )
+
+    def _book(self, data: BookData) -> tuple[Message, ...]:
+        listed = self.universe.by_coin.get(data.coin)
+        if listed is None:
+            return ()
+        bids, asks = data.levels
+        time_ns = nanoseconds(data.time)
+        index, steps, sizes = listed.index, self._prices(listed), self._sizes(listed)
+        levels = [*bids, *asks]
+        prices = [steps[level.px] for level in levels]
+        lots = [sizes[level.sz] for level in levels]
+        if len(levels) > _ROWS_MAX or (lots and min(lots) <= 0):
+            raise BadMessage("book", f"{len(levels)} levels, or one without a size")
+        if bids and asks and prices[0] >= prices[len(bids)]:
+            raise BadMessage("crossed book", f"bid {bids[0].px[:40]}, ask {asks[0].px[:40]}")
+        words = self._template(index, len(bids), len(asks)).copy()
+        words[:, _TIME] = time_ns
+        if levels:
+            words[1:, _PRICE] = prices
+            words[1:, _PRICE + 1] = lots
+        self.newest_ns = max(self.newest_ns, time_ns)
+        self.touch[index] = (prices[0] if bids else 0, prices[len(bids)] if asks else 0)
+        return (MarketData(events=words.reshape(-1).view(EVENT)),)
+
+    def _template(self, index: int, bids: int, asks: int) -> NDArray[np.int64]:
+        """A book's events with all but time, prices and sizes: books of one shape come again and again."""
+        key = (index, bids, asks)
+        known = self._templates.get(key)
+        if known is not None:
+            return known
+        words = np.zeros((1 + bids + asks, _WORDS), np.int64)
+        words[0, _HEAD] = _head(_CLEAR, 0, index)
+        words[1:, _HEAD] = _head(_LEVEL, 0, index)
+        words[1 + bids :, _HEAD] = _head(_LEVEL, _SELL, index)
+        if bids + asks:
+            words[-1, _HEAD] = _head(_LEVEL, (_SELL if asks else 0) | _LAST, index)
+        if len(self._templates) < _TEMPLATES_MAX:
+            self._templates[key] = words
+        return words
+
+    def _prices(self, listed: Listed) -> "_Texts":
+        known = self._price_texts.get(listed.index)
+        if known is None:
+            known = self._price_texts[listed.index] = _Texts(listed.ticks)
+        return known
+
+    def _sizes(self, listed: Listed) -> "_Texts":
+        known = self._size_texts.get(listed.index)
+        if known is None:
+            known = self._size_texts[listed.index] = _Texts(listed.lots)
+        return known
+
+    def _context(self, data: ContextData) -> tuple[Message, ...]:
+        listed = self.universe.by_coin.get(data.coin)
+        if listed is None:
+            return ()
+        mark = listed.near_ticks(data.ctx.mark_px)
+        if mark <= 0:
+            raise BadMessage("mark", f"{data.ctx.mark_px[:40]!r}")
+        # The message has no time of its own: the newest of the connection is no later than it.
+        out = bytearray(_EVENT.pack(0, self.newest_ns, _MARK, 0, listed.index, _NOBODY, 0, mark, 0, 0, 0, 0))
+        if not listed.spot:
+            rate = _rate(data.ctx.funding)
+            if self._rates.get(listed.index) != rate:
+                self._rates[listed.index] = rate
+                out += _EVENT.pack(0, self.newest_ns, _FUNDING, 0, listed.index, _NOBODY, 0, rate, 0, 0, 0, 0)
+        return _market(out)
+
+    def _orders(self, updates: list[OrderUpdate]) -> tuple[Message, ...]:
+        reports: list[Any] = []
+        for update in updates:
+            report = self._reader.order(update.order, update.status, update.status_timestamp)
+            if report is not None and (whole := self._lineage.saw_order(report)) is not None:
+                reports.append(whole)
+        return (OrderNews(orders=tuple(reports)),) if reports else ()
+
+    def _fills(self, data: FillsData) -> tuple[Message, ...]:
+        told = [report for report in map(self._reader.fill, data.fills) if report is not None]
+        reports = [self._lineage.saw_fill(report) for report in told]
+        if data.is_snapshot or not reports:
+            return ()
+        self.newest_ns = max(self.newest_ns, reports[-1].venue_time_ns)
+        return (FillsNews(fills=tuple(reports)),)
+
+    def _fundings(self, data: FundingsData) -> tuple[Message, ...]:
+        """Payments once each. What the first snapshot lists was paid before this session and is in the balance."""
+        out = bytearray()
+        for row in sorted(data.fundings, key=lambda one: one.time):
+            listed, time_ns = self.universe.by_coin.get(row.coin), nanoseconds(row.time)
+            if listed is None or time_ns <= self._paid_ns.get(listed.index, _NOBODY):
+                continue
+            self._paid_ns[listed.index] = time_ns
+            if data.is_snapshot and not self._paid_known:
+                continue
+            amount = listed.money(row.usdc)
+            out += _EVENT.pack(0, time_ns, _PAYMENT, 0, listed.index, _NOBODY, 0, amount, 0, 0, 0, 0)
+        self._paid_known = self._paid_known or data.is_snapshot
+        return _market(out)
+
+    def _user(self, data: UserData) -> None:
+        if data.liquidation is not None:
+            self.said.append(f"the venue liquidates: {data.liquidation.lid}")
+
+
+def _rate(text: str) -> int:
+    """Parts per billion of notional for one hour, cut: the venue writes more decimals than that."""
+    whole, _, part = text.partition(".")
+    sign = -1 if whole.startswith("-") else 1
+    digits = whole.lstrip("-") + part[:_PPB].ljust(_PPB, "0")
+    if not digits.isdigit() or len(digits) > 18 or not (part or "0").isdigit():
+        raise BadMessage("funding rate", f"{text[:40]!r}")
+    return sign * int(digits)
+
+
+def _head(kind: int, flags: int, index: int) -> int:
+    """The third word of an event, for no strategy."""
+    return int.from_bytes(struct.pack("<BBhhH", kind, flags, index, _NOBODY, 0), "little", signed=True)
+
+
+def _market(out: bytearray) -> tuple[Message, ...]:
+    return (MarketData(events=np.frombuffer(out, EVENT)),) if out else ()
+
+
+def _kind_of(error: Exception) -> str:
+    if isinstance(error, msgspec.ValidationError):
+        return "unknown channel" if "Invalid value" in str(error) and "$.channel" in str(error) else "wrong type"
+    return "not JSON" if isinstance(error, msgspec.DecodeError) else "wrong figure"

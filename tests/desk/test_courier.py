@@ -1,0 +1,339 @@
+"""A desk and an exchange that lose each other's words: nothing is lost, nothing is doubled, nothing is assumed.
+
+What is tested: `quarterdeck.desk.courier`, `quarterdeck.desk.rounds`, `quarterdeck.desk.reconciliation`,
+`quarterdeck.desk.table`.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quarterdeck.desk.wire import Command, Verb
+from quarterdeck.errors import DeskError
+from quarterdeck.kernel.vocabulary import EventKind, OrderStatus, Reason
+from quarterdeck.strategies.views import DeskView, OrderUpdate, Quote
+from quarterdeck.twins.exchange import Ticket
+from quarterdeck.twins.exchange_records import Kind
+from quarterdeck.venues.identity import client_id, desk_tag
+from quarterdeck.venues.messages import (
+    Amend,
+    AskFills,
+    AskOrder,
+    Cancel,
+    FundingNews,
+    FundingReport,
+    Line,
+    Place,
+    Request,
+)
+from tests.desk.builders import Idle
+from tests.desk.live_rig import MS, SECOND, Rig
+
+ASKS: list[Callable[[DeskView], None]] = []
+
+
+class Asker(Idle):
+    """Does at the next quote what the test has laid out."""
+
+    kind = "asker"
+
+    def on_quote(self, desk: DeskView, _: Quote) -> None:
+        while ASKS:
+            ASKS.pop(0)(desk)
+
+    def on_order(self, _desk: DeskView, _update: OrderUpdate) -> None: ...
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Rig:
+    ASKS.clear()
+    made = Rig(tmp_path / "desk", Asker)
+    made.start()
+    made.run(SECOND)
+    assert made.session.ready
+    return made
+
+
+def ask(rig: Rig, *asks: Callable[[DeskView], Any], bid: int = 9_990, ask_at: int = 10_010) -> None:
+    ASKS.extend(asks)
+    rig.quote(bid, ask_at)
+    rig.run(10 * rig.latency_ns)
+
+
+def bid_for(lots: int, price: int = 9_900) -> Callable[[DeskView], Any]:
+    return lambda desk: desk.buy(0, lots, price)
+
+
+def lift(lots: int) -> Callable[[DeskView], Any]:
+    return lambda desk: desk.buy(0, lots)
+
+
+def dropping(*kinds: type) -> Callable[..., bool]:
+    return lambda request, *_: not isinstance(request, kinds)
+
+
+def places(rig: Rig) -> list[Request]:
+    return [request for request in rig.link.sent if isinstance(request, Place)]
+
+
+def test_a_new_desk_takes_over_what_its_account_holds(tmp_path: Path) -> None:
+    rig = Rig(tmp_path / "desk")
+    rig.quote_book(9_990, 10_010)
+    rig.exchange.place(rig.now_ns, 0, Ticket(client_id="web", instrument=0, side=1, quantity=7))
+    rig.start()
+    rig.run(SECOND)
+    assert (rig.net, rig.count(EventKind.POSITION_ADOPTED), rig.count(EventKind.FILL)) == (7, 1, 0)
+    rig.agree()
+
+
+def test_orders_reach_the_exchange_and_fills_come_back(rig: Rig) -> None:
+    ask(rig, bid_for(10), lift(5))
+    assert rig.statuses() == [OrderStatus.ACCEPTED, OrderStatus.FILLED]
+    assert rig.net == 5
+    rig.agree()
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_an_order_without_an_answer_is_unknown_until_the_venue_has_spoken(rig: Rig, *, arrives: bool) -> None:
+    drop = dropping(Place)
+    rig.link.keep = (lambda _: True) if arrives else drop
+    rig.link.answer = drop if arrives else (lambda *_: True)
+    rig.mute_news = True
+    ask(rig, bid_for(10))
+    assert rig.statuses() == [OrderStatus.SUBMITTED]
+    rig.run(4 * SECOND)
+    assert rig.count(EventKind.ORDER_UNKNOWN) == 1
+    assert rig.statuses() == [OrderStatus.ACCEPTED if arrives else OrderStatus.REJECTED]
+    assert len(places(rig)) == 1
+    rig.agree()
+
+
+def test_a_late_order_does_not_outlive_its_time(rig: Rig) -> None:
+    """It comes to the exchange after we were told that nobody knows it: it must be refused there."""
+    held: list[Callable[[], None]] = []
+    rig.link.keep = lambda request: not isinstance(request, Place) or not rig.hold(request, held)
+    ask(rig, bid_for(10))
+    rig.run(4 * SECOND)
+    assert rig.statuses() == [OrderStatus.REJECTED]
+    for arrive in held:
+        arrive()
+    rig.run(SECOND)
+    rig.agree()
+    assert rig.exchange.open_orders(0) == []
+
+
+def test_fills_that_news_did_not_bring_are_listed(rig: Rig) -> None:
+    rig.mute_news = True
+    ask(rig, lift(5))
+    assert rig.net == 0
+    rig.run(SECOND)
+    assert rig.net == 5
+    rig.agree()
+
+
+def test_a_resting_order_filled_in_silence_is_found_by_the_next_round(rig: Rig) -> None:
+    ask(rig, bid_for(10))
+    rig.mute_news = True
+    rig.quote(9_000, 9_010)
+    rig.run(31 * SECOND)
+    assert rig.net == 10
+    rig.agree()
+
+
+def test_a_fill_told_twice_is_booked_once(rig: Rig) -> None:
+    rig.repeat_news = True
+    ask(rig, lift(5), bid_for(3))
+    rig.run(31 * SECOND)
+    assert rig.net == 5
+    rig.agree()
+
+
+def test_a_cancel_without_an_answer_is_found_out(rig: Rig) -> None:
+    ask(rig, bid_for(10))
+    rig.mute_news = True
+    rig.link.answer = dropping(Cancel)
+    ask(rig, lambda desk: [desk.cancel(order.order_id) for order in desk.open_orders(0)])
+    rig.run(3 * SECOND)
+    assert rig.statuses() == [OrderStatus.CANCELED]
+    rig.agree()
+
+
+def test_a_cancel_that_never_arrived_may_be_asked_for_again(rig: Rig) -> None:
+    ask(rig, bid_for(10))
+    rig.link.keep = dropping(Cancel)
+    cancel = lambda desk: [desk.cancel(order.order_id) for order in desk.open_orders(0)]  # noqa: E731 - used twice below
+    ask(rig, cancel)
+    rig.run(3 * SECOND)
+    assert rig.statuses() == [OrderStatus.ACCEPTED]
+    rig.link.keep = lambda _: True
+    ask(rig, cancel)
+    assert rig.statuses() == [OrderStatus.CANCELED]
+    rig.agree()
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_a_replacement_without_an_answer_is_found_out(rig: Rig, *, arrives: bool) -> None:
+    ask(rig, bid_for(10))
+    rig.mute_news = True
+    rig.link.keep = (lambda _: True) if arrives else dropping(Amend)
+    rig.link.answer = dropping(Amend) if arrives else (lambda *_: True)
+    ask(rig, lambda desk: [desk.replace(order.order_id, 9_800, 8) for order in desk.open_orders(0)])
+    rig.run(5 * SECOND)
+    (order,) = [order for order in rig.state["orders"] if order["id"]]
+    assert (int(order["price"]), int(order["quantity"])) == ((9_800, 8) if arrives else (9_900, 10))
+    assert not int(order["flags"]) & 32
+    rig.agree()
+
+
+def test_a_kill_is_tried_until_everything_is_cancelled(rig: Rig) -> None:
+    ask(rig, bid_for(10), bid_for(11, 9_890))
+    rig.link.keep = dropping(Cancel)
+    rig.session.obey(Command(verb=Verb.KILL))
+    rig.run(5 * SECOND)
+    assert len(rig.exchange.open_orders(0)) == 2
+    rig.link.keep = lambda _: True
+    rig.run(5 * SECOND)
+    assert rig.exchange.open_orders(0) == []
+    rig.agree()
+
+
+def test_entries_stop_with_the_line_and_wait_for_the_round_after_it(rig: Rig) -> None:
+    rig.link.say(Line(up=False))
+    ask(rig, bid_for(10))
+    assert places(rig) == []
+    assert int(rig.state["reasons"][Reason.VENUE_DISCONNECTED]) == 1
+    rig.link.say(Line(up=True))
+    rig.link.answer = dropping(AskFills)
+    ask(rig, bid_for(10))
+    assert not rig.session.ready
+    assert places(rig) == []
+    rig.link.answer = lambda *_: True
+    rig.run(2 * SECOND)
+    ask(rig, bid_for(10))
+    assert rig.session.ready
+    assert rig.statuses() == [OrderStatus.ACCEPTED]
+
+
+def test_a_killed_process_finds_its_orders_and_fills_again(rig: Rig) -> None:
+    ask(rig, bid_for(10), bid_for(11, 9_890), lift(5))
+    rig.link.keep = dropping(Place)
+    ask(rig, bid_for(12, 9_880))
+    rig.kill()
+    rig.quote_book(9_000, 9_010)  # both resting orders are filled while nobody listens
+    rig.start()
+    rig.run(10 * MS)
+    assert not rig.session.ready
+    rig.run(6 * SECOND)
+    assert rig.session.ready
+    assert rig.net == 26
+    assert rig.statuses() == [OrderStatus.FILLED, OrderStatus.FILLED, OrderStatus.FILLED, OrderStatus.REJECTED]
+    assert len(rig.exchange.holders[0].orders) == 3
+    rig.agree()
+
+
+def test_somebody_elses_order_stops_entries_until_it_is_gone(rig: Rig) -> None:
+    rig.exchange.place(
+        rig.now_ns, 0, Ticket(client_id="web", instrument=0, side=1, quantity=7, price=9_000, kind=Kind.LIMIT)
+    )
+    rig.run(31 * SECOND)
+    ask(rig, bid_for(10))
+    assert int(rig.state["reasons"][Reason.UNRECONCILED]) == 1
+    rig.exchange.cancel(rig.now_ns, 0, "web")
+    rig.run(31 * SECOND)
+    ask(rig, bid_for(10))
+    assert rig.statuses() == [OrderStatus.ACCEPTED]
+
+
+def test_a_position_that_differs_stops_entries_until_a_person_adopts_it(rig: Rig) -> None:
+    rig.exchange.holders[0].positions[0].quantity += 4
+    rig.exchange.holders[0].positions[0].cost += 4 * 10_000 * 1_000_000
+    rig.run(33 * SECOND)
+    ask(rig, bid_for(10))
+    assert int(rig.state["reasons"][Reason.UNRECONCILED]) == 1
+    assert rig.session.differences() == [{"instrument": "ABC", "lots": 4}]
+    with pytest.raises(DeskError, match="a person"):
+        rig.session.obey(Command(verb=Verb.ADOPT, instrument="ABC"))
+    rig.session.obey(Command(verb=Verb.ADOPT, instrument="ABC", person="ada", why="opened by hand"))
+    rig.run(2 * SECOND)
+    ask(rig, bid_for(10))
+    assert (rig.net, rig.statuses()) == (4, [OrderStatus.ACCEPTED])
+    rig.agree()
+
+
+def test_cash_that_differs_stops_entries_until_a_person_adopts_it(rig: Rig) -> None:
+    rig.exchange.holders[0].cash[0] += 500
+    rig.run(33 * SECOND)
+    assert rig.session.differences() == [{"account": "practice/USD", "money_units": 500}]
+    rig.session.obey(Command(verb=Verb.ADOPT, instrument="ABC", person="ada"))
+    rig.run(2 * SECOND)
+    assert rig.session.differences() == []
+    rig.agree()
+
+
+def test_one_stale_statement_is_no_difference(rig: Rig) -> None:
+    """A statement from before a fill, with a time that says otherwise, is seen once only."""
+    rig.wire.exchange.holders[0].positions[0].quantity += 4
+    rig.run(29_500 * MS)
+    rig.wire.exchange.holders[0].positions[0].quantity -= 4
+    rig.run(10 * SECOND)
+    assert rig.session.differences() == []
+    assert rig.count(EventKind.RECONCILIATION) == 0
+
+
+def test_an_order_that_works_there_and_is_closed_here_is_cancelled_there(rig: Rig) -> None:
+    ask(rig, bid_for(10))
+    (order,) = rig.exchange.open_orders(0)
+    ask(rig, lambda desk: [desk.cancel(one.order_id) for one in desk.open_orders(0)])
+    rig.revive(order)
+    rig.run(33 * SECOND)
+    assert rig.exchange.open_orders(0) == []
+    rig.agree()
+
+
+def test_an_order_of_ours_that_the_journal_lost_counts_again(rig: Rig) -> None:
+    lost = (int(rig.state["epoch"]) << 40) + 500
+    name = client_id(desk_tag("practised"), 0, lost)
+    rig.exchange.place(
+        rig.now_ns, 0, Ticket(client_id=name, instrument=0, side=1, quantity=7, price=9_000, kind=Kind.LIMIT)
+    )
+    rig.run(31 * SECOND)
+    assert int(rig.state["open_count"]) == 1
+    rig.quote(8_000, 8_010)
+    rig.run(SECOND)
+    assert (rig.net, rig.statuses()) == (7, [OrderStatus.FILLED])
+    rig.agree()
+
+
+def test_an_order_of_a_session_to_come_stops_the_desk(rig: Rig) -> None:
+    later = (int(rig.state["epoch"]) + 3) << 40
+    name = client_id(desk_tag("practised"), 0, later + 1)
+    rig.exchange.place(
+        rig.now_ns, 0, Ticket(client_id=name, instrument=0, side=1, quantity=7, price=9_000, kind=Kind.LIMIT)
+    )
+    with pytest.raises(DeskError, match="the journal is not the newest"):
+        rig.run(31 * SECOND)
+
+
+def test_funding_told_twice_is_paid_once(rig: Rig) -> None:
+    ask(rig, lift(5))
+    cash = int(rig.state["accounts"][0]["postings"][0])
+    for time_ns, amount in ((rig.now_ns, 70), (rig.now_ns, 70), (rig.now_ns + 1, -20)):
+        payment = FundingReport(instrument=0, amount=amount, venue_time_ns=time_ns)
+        rig.link.say(FundingNews(payments=(payment, payment)))
+    rig.run(SECOND)
+    assert int(rig.state["accounts"][0]["postings"][0]) == cash + 50
+
+
+def test_an_answer_that_comes_after_all_is_taken(rig: Rig) -> None:
+    """The watch on an order ends with the answer, however late it is."""
+    rig.link.answer = lambda request, line: not isinstance(request, Place) or not rig.answer_later(2 * SECOND, line)
+    rig.link.keep = dropping(AskOrder)
+    rig.mute_news = True
+    ask(rig, bid_for(10))
+    rig.run(1_500 * MS)
+    assert rig.statuses() == [OrderStatus.UNKNOWN]
+    rig.run(SECOND)
+    assert rig.statuses() == [OrderStatus.ACCEPTED]
+    assert rig.session.couriers[0].unresolved == 0
