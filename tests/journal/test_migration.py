@@ -152,7 +152,7 @@ def test_what_would_be_lost_is_refused_by_name(body: bytes, name: str) -> None:
     change(layout)
     pack(layout)
     old = np.zeros(1, described(layout))
-    with pytest.raises(JournalError, match="the state of schema 1 does not fit schema 2") as caught:
+    with pytest.raises(JournalError, match=f"the state of schema 1 does not fit schema {STATE_SCHEMA}") as caught:
         migrate("000000000007.qds", old.tobytes(), msgspec.json.encode(layout), 1)
     assert problem in str(caught.value)
     assert str(caught.value).startswith("000000000007.qds: ")
