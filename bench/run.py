@@ -68,12 +68,12 @@ def own(script: str, *keys: str) -> Figure:
 SPEED, WITH_PREPARATION, LATENCY = "events_per_s", "events_per_s_incl_prep", "tick_to_submit_us"
 PYTHON = "quarterdeck:python"
 W3_WHY = (
-    "after a millisecond of sleep the processor's caches are cold, and what is left is Python's own: the strategy and "
+    "after a millisecond of sleep the caches are cold, and what is left is Python's own: the strategy and "
     "its two requests a quarter, the venue's two calls a quarter, the kernel with all rails a third, no system call"
 )
 
 DUPLICATES = (
-    "the desk's duplicate window is 0.001 ms: W3's own rule asks for the same price and size about each millisecond, and "
+    "the desk's duplicate window is 0.001 ms: W3's rule asks for the same price and size about each millisecond, and "
     "after a stall of the machine several quotes come back to back; a longer window would rightly refuse those orders"
 )
 
@@ -84,7 +84,7 @@ ROWS = (
         peer("quarterdeck", "W1", SPEED),
         peer("vectorbt", "W1", SPEED),
         3,
-        why="a bar takes about 27 ns, 35 while something is held; the 38,952 orders with their rails, reports and fills "
+        why="a bar takes about 27 ns, 35 while something is held; the 38,952 orders with rails, reports and fills "
         "take the rest, about 1.4 us each and spread over a hundred functions; vectorbt has none of these",
     ),
     Row(

@@ -61,12 +61,12 @@ def _take(
     states: Records[State], buffer: Records[Event], words: Any, cursor: Any, actions: Any, out: Any, counts: Any,
     events: Records[Event], index: int,
 ) -> int:  # fmt: skip
-    kind = int(events[index]["kind"])
+    kind = np.int64(events[index]["kind"])  # an unsigned byte has no minus
     if not _INPUTS[kind]:
-        return -kind
+        return int(-kind)
     buffer[cursor[NEXT] - cursor[BASE]] = events[index]
     _apply_next(states, buffer, words, cursor, actions, out, counts)
-    return kind
+    return int(kind)
 
 
 @compiled
