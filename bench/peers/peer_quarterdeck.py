@@ -34,6 +34,7 @@ from quarterdeck.strategies.asking import ask_cancel, ask_limit, ask_market
 from quarterdeck.strategies.contract import CompiledStrategy, Parameters, PythonStrategy
 
 DESK = Path(__file__).parent / "quarterdeck" / "desk.toml"
+ACCEPTED, CANCELED = int(EventKind.ORDER_ACCEPTED), int(EventKind.ORDER_CANCELED)
 FAST, SLOW = S.W1_FAST, S.W1_SLOW
 ALPHA, EVERY, EDGE, MAXPOS, SCALE, SIZE = S.W2_ALPHA, S.W2_EVERY, S.W2_EDGE, S.W2_MAXPOS, float(S.PX_SCALE), S.W2_SIZE
 
@@ -55,7 +56,7 @@ def on_bar(state, strategy, memory, event, asks, count):
     if seen < SLOW - 1:
         return count
     held = state["positions"][strategy * INSTRUMENTS]["quantity"]
-    wanted = S.W1_SIZE if memory["fast"] / FAST > memory["slow"] / SLOW else 0
+    wanted = S.W1_SIZE if memory["fast"] * SLOW > memory["slow"] * FAST else 0
     if wanted == held:
         return count
     side = 1 if wanted > held else -1
@@ -243,10 +244,10 @@ class Venue:
 
     def submit(self, action):
         self.arrived[int(action["tag"])] = now()
-        self.answers.append((EventKind.ORDER_ACCEPTED, int(action["order_id"])))
+        self.answers.append((ACCEPTED, action["order_id"]))
 
     def cancel(self, action):
-        self.answers.append((EventKind.ORDER_CANCELED, int(action["order_id"])))
+        self.answers.append((CANCELED, action["order_id"]))
 
     def replace(self, action):
         raise SystemExit(f"nobody asked to replace {action}")
@@ -259,7 +260,7 @@ def w3(_, n):
     handed = [0] * (total + 1)
     config = load_desk(DESK)
     with tempfile.TemporaryDirectory(prefix="quarterdeck-w3-") as folder:
-        writer = JournalWriter(Path(folder) / "journal", "bench", JournalOptions(fsync="group", group_ms=5))
+        writer = JournalWriter(Path(folder) / "journal", "bench", JournalOptions(fsync="group", group_ms=5, spool=True))
         desk = LiveDesk(writer, venue)
         desk.on_events(opening_events(config, epoch=1, time_ns=time.time_ns(), fresh=True))
         desk.bind(host_strategies(config, desk.states, [QuoteEach]))

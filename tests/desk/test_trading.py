@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from quarterdeck.config import load_desk
 from quarterdeck.desk.paper import paper_market
 from quarterdeck.desk.trading import LiveDesk, PaperDesk
-from quarterdeck.errors import JournalFull
+from quarterdeck.errors import JournalError, JournalFull
 from quarterdeck.journal import JournalOptions, JournalReader, JournalWriter, decode
 from quarterdeck.kernel.account import new_events
 from quarterdeck.kernel.vocabulary import EventKind
@@ -33,6 +33,30 @@ def live(path: Path, disk: MemoryDisk | None = None) -> tuple[LiveDesk, Watchful
     desk.feed(opening_events(config, 1, START_NS, fresh=True))
     desk.bind(host_strategies(config, desk.states, SOURCES))
     return desk, sink
+
+
+def test_a_batch_with_gaps_is_taken_as_it_is_meant(tmp_path: Path) -> None:
+    desk, _ = live(tmp_path)
+    raw = b"".join(quote(START_NS + step * 1_000 * MS).tobytes() for step in range(1, 7))
+    batch = np.frombuffer(raw, quote(1).dtype)
+    desk.take_tape()
+    desk.on_events(batch[::2])
+    times = [int(time) for _, records in desk.take_tape() for time in records["time_ns"][records["kind"] == 1]]
+    assert times == [START_NS + step * 1_000 * MS for step in (1, 3, 5)]
+
+
+def test_records_of_another_layout_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="EVENT"):
+        live(tmp_path)[0].on_events(np.zeros(1, np.int64).view("V8"))
+
+
+def test_a_record_that_is_no_input_is_refused_by_name(tmp_path: Path) -> None:
+    desk, sink = live(tmp_path)
+    before = desk.digest
+    with pytest.raises(JournalError, match="kind 110"):
+        desk.on_events(report(EventKind.SEAL, 0, START_NS + MS))
+    assert desk.digest == before
+    assert sink.sent == []
 
 
 def report(kind: EventKind, order_id: int, time_ns: int) -> NDArray[np.void]:

@@ -47,6 +47,7 @@ class MemoryDisk:
         self.write_error: OSError | None = None
         self.cut_error: OSError | None = None
         self.syncs = 0
+        self.lives = 1
         self._dirty: dict[Path, list[tuple[int, int]]] = {}  # written since the last sync
         self._open: dict[int, Path] = {}
         self._locked: dict[int, Path] = {}
@@ -135,6 +136,9 @@ class MemoryDisk:
     def map(self, path: Path) -> memoryview:
         return memoryview(self.read(path))
 
+    def life(self) -> bytes:
+        return b"life %d" % self.lives
+
     def names(self, directory: Path) -> list[str]:
         found = sorted(path.name for path in self.files if path.parent == directory)
         if not found and directory != ROOT:
@@ -186,6 +190,7 @@ class MemoryDisk:
     def lose_power(self, path: Path, kept: int) -> None:
         """Of a file, what was synced stays and `kept` bytes at most of what was written."""
         self.kill_process()
+        self.lives += 1
         self.files[path] = self.files[path][: max(kept, len(self.synced.get(path, b"")))]
 
     def segments(self) -> list[Path]:

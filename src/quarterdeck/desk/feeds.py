@@ -8,7 +8,7 @@ import numpy as np
 from quarterdeck.config import DeskConfig
 from quarterdeck.kernel.layout import Records
 from quarterdeck.kernel.records import State
-from quarterdeck.kernel.vocabulary import EventKind
+from quarterdeck.kernel.vocabulary import EventKind, InstrumentKind
 from quarterdeck.market import (
     Events,
     Instrument,
@@ -26,6 +26,8 @@ _FOLLOW_NS: Final = 20_000_000  # how late a second listing of the same coin fol
 _CHUNK: Final = 1024
 _STEP: Final = Decimal("0.0001")  # prices begin near 1.2 where the tick is finer, else at 12,000 ticks
 _FIRST: Final = 12_000
+_ANNOUNCED_NS: Final = 30_000_000_000  # once the market is under way
+_FUNDING_PPB: Final = 120_000  # of notional for an hour: longs crowd, as in a rising market
 
 
 class Feed(Protocol):
@@ -115,13 +117,18 @@ class _Coin:
             start_ns=start_ns,
             price_ticks=first if 2_000 < first < 90_000 else _FIRST,
             instrument=self._lead,
+            funding_rate_ppb=_FUNDING_PPB if lead.kind == InstrumentKind.PERPETUAL else 0,
         )
+        self._announced = terms.funding_rate_ppb == 0
         self._flow = OrderFlow(terms, seed=seed)
         self._time_ns = start_ns
 
     def until(self, time_ns: int) -> list[Events]:
         """What the coin's instruments say up to a time, and somewhat beyond it."""
         parts: list[Events] = []
+        if not self._announced:
+            self._announced = True
+            parts.append(self._announcement())
         while self._time_ns <= time_ns:
             events = self._flow.take(_CHUNK)
             self._time_ns = int(events["time_ns"][-1])
@@ -129,6 +136,13 @@ class _Coin:
             parts.append(events)
             parts.extend(self._follow(events, index) for index in self._followers)
         return parts
+
+    def _announcement(self) -> Events:
+        """The funding rate that the running hour is heading for: a venue says it all the time, not only on the hour."""
+        funding = blank_events(1, EventKind.FUNDING, self._lead)
+        funding["time_ns"] = funding["venue_time_ns"] = self._time_ns + _ANNOUNCED_NS
+        funding["rate"] = _FUNDING_PPB
+        return funding
 
     def _scale(self, events: Events) -> None:
         """From the flow's own steps to the instrument's ticks and lots."""

@@ -6,22 +6,24 @@ the process; `LiveDesk` at any venue behind a `Sink`.
 
 import struct
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quarterdeck.errors import StrategyError
 from quarterdeck.journal import JournalWriter, attach
-from quarterdeck.kernel.account import apply_event, digest, new_actions, new_events, new_state
-from quarterdeck.kernel.compiled import compiled
+from quarterdeck.journal.writer import foreign_kind
+from quarterdeck.kernel.account import digest, new_state
 from quarterdeck.kernel.layout import Records
 from quarterdeck.kernel.market_records import Market
-from quarterdeck.kernel.records import ACTIONS, EVENT, Event, State
+from quarterdeck.kernel.records import ACTIONS, EVENT, State
+from quarterdeck.kernel.stamping import BASE, NEXT, ROOM
 from quarterdeck.kernel.vocabulary import EventKind
 from quarterdeck.runtime.engine import SimulatedEngine
 from quarterdeck.runtime.exchange import new_asks
-from quarterdeck.runtime.host import CompiledHost, Host
+from quarterdeck.runtime.host import CompiledHost, Host, PythonHost
+from quarterdeck.runtime.live import LiveLoop
 from quarterdeck.strategies.asking import ASKS
 from quarterdeck.strategies.views import EventView, Quote, view_of
 
@@ -29,12 +31,11 @@ __all__ = ["LiveDesk", "PaperDesk", "Sink", "Tape", "TradingDesk"]
 
 Tape = tuple[int, NDArray[np.void]]  # (sequence of the first, records), as the journal holds them
 _RECORD: Final = EVENT.itemsize
-_KIND: Final = 16
 _BATCH: Final = 8  # records taken in before they are journaled: with their asks they fit into a small block
-_CANCEL: Final = int(EventKind.CANCEL)
 _SUBMIT: Final = int(EventKind.SUBMIT)
 _QUOTE: Final = int(EventKind.QUOTE)
-_QUOTE_WORDS: Final = struct.Struct("<q8xBxh4xqqqq8x")  # time, kind, instrument, bid, ask, and their quantities
+_QUOTE_WORDS: Final = struct.Struct("<q10xh4xqqqq8x").unpack_from  # time, instrument, bid, ask, and their quantities
+_new: Final = cast(Any, tuple).__new__  # a named tuple without a Python call
 
 
 class Sink(Protocol):
@@ -131,41 +132,15 @@ class PaperDesk:
             self._tape.append((sequence, np.frombuffer(part.tobytes(), EVENT)))
 
 
-@compiled
-def _drive(
-    states: Records[State],
-    records: Records[Event],
-    count: int,
-    strategy: int,
-    actions: Records[Event],
-    out: Any,
-    waiting: int,
-) -> int:
-    """Applies `count` records and puts aside what is for the venue: out[waiting:]. Returns the new number waiting.
-
-    With a `strategy` of 0 or more the records are what it asks for, and get the desk's time and its name.
-    """
-    state = states[0]
-    for index in range(count):
-        record = records[index]
-        if strategy >= 0:
-            record["time_ns"] = state["time_ns"]
-            record["strategy"] = strategy
-        for place in range(apply_event(state, record, actions)):
-            if actions[place]["kind"] <= EventKind.REPLACE:
-                out[waiting] = actions[place]
-                waiting += 1
-    return waiting
-
-
 class LiveDesk:
     """A desk at a venue behind a sink.
 
     For each record: kernel, strategies, and what they ask for through the kernel; all of it goes to the journal in that
-    order. Then one flush, and only then the sink: cancels first. Followers get the tape afterwards.
+    order. Then it is handed over, and only then the sink gets the orders: cancels first. Hashing and followers come
+    after that: nobody at the venue waits for them.
 
-    `gate`, where there is one, is called between flush and sink with the journal's next sequence, and before a command
-    is acknowledged: it returns when a second copy holds every record before that, or raises.
+    `gate`, where there is one, is called before the sink with the journal's next sequence, and before a command is
+    acknowledged: it returns when a second copy holds every record before that, or raises.
     """
 
     def __init__(self, writer: JournalWriter, sink: Sink, states: Records[State] | None = None) -> None:
@@ -174,20 +149,24 @@ class LiveDesk:
         self.hosts: tuple[Host, ...] = ()
         self.gate: Callable[[int], None] | None = None
         self._sink = sink
-        self._apply: Any = _drive
-        self._actions: Any = new_actions()
-        self._out: Any = new_events(2 * ACTIONS)
-        self._kinds = memoryview(self._out.view(np.uint8))[_KIND::_RECORD]
-        self._orders: list[Any] = list(self._out)  # views of the records, made once
-        self._waiting = 0
+        self._at = memoryview(cast(Any, writer.cursor))
+        self._laid = memoryview(cast(Any, writer.buffer.view(np.uint8)))
+        self._loop = LiveLoop(self.states, writer.buffer, writer.cursor)
+        self._context, self._take, self._take_asks = self._loop.context, self._loop.take, self._loop.take_asks
+        self._counts, self._kinds = self._loop.counts, self._loop.kinds
         self._asks = new_asks()
-        self._raw: list[bytes] = []  # applied, and not in the journal yet
-        self._held = 0  # records of these
+        self._strategies: list[tuple[Host, Any, dict[type, Any] | None]] = []  # with their contexts and handlers
         self._tape: list[tuple[int, bytes]] = []
+        self._taped = 0  # records below it are on the tape, or not for it
 
     def bind(self, hosts: Sequence[Host]) -> None:
         """Puts strategies to work. They must have been made with this desk's `states`."""
         self.hosts = tuple(hosts)
+        self._strategies = []
+        for host in self.hosts:
+            compiled = isinstance(host, CompiledHost)
+            context = self._loop.asker(self._asks if compiled else host.view.asks, host.place.strategy)
+            self._strategies.append((host, context, None if compiled else host.handlers))
 
     @property
     def digest(self) -> bytes:
@@ -200,23 +179,35 @@ class LiveDesk:
         """Takes market data, reports and time in. Each record carries the desk's receive time already."""
         if self.writer.failure is not None:
             raise self.writer.failure
-        if len(records) == 1:
-            self._take_in(records)
-        else:
+        if records.dtype is not EVENT or len(records) > 1:
+            records = _as_events(records)
+        self._taped = self._at[NEXT]
+        try:
             for index in range(len(records)):
-                self._take_in(records[index : index + 1])
-                if self._waiting >= ACTIONS or self._held >= _BATCH:
-                    self._send()
-        self._send()
+                if index:
+                    self._relieve(index)
+                self._take_in(records, index)
+            self._send()
+        finally:
+            self._keep_tape()
+            self.writer.settle()
 
     def command(self, head: NDArray[np.void], payload: bytes) -> int:
         """Takes a command; the payload is journaled right behind it."""
         if self.writer.failure is not None:
             raise self.writer.failure
-        sequence = self.writer.append(attach(head, payload))
+        head = _as_events(head)
+        slots = attach(head, payload)[1:]
+        self.writer.reserve(1 + len(slots))
+        sequence = self._at[NEXT]
+        kind = self._take(self._context, head, 0)
+        if kind <= 0:
+            raise foreign_kind(-kind)
         self._tape.append((sequence, head.tobytes()))
-        self._waiting = self._apply(self.states, head, 1, -1, self._actions, self._out, self._waiting)
+        if len(slots):
+            self.writer.append(slots)
         self._send()
+        self.writer.settle()
         if self.gate is not None:
             self.gate(self.writer.next_sequence)
         return sequence
@@ -225,67 +216,84 @@ class LiveDesk:
         taken, self._tape = self._tape, []
         return [(sequence, np.frombuffer(raw, EVENT)) for sequence, raw in taken]
 
-    def _take_in(self, record: NDArray[np.void]) -> None:
-        raw = record.tobytes()
-        self._raw.append(raw)
-        self._held += 1
-        self._waiting = self._apply(self.states, record, 1, -1, self._actions, self._out, self._waiting)
-        if not self.hosts:
+    def _take_in(self, records: NDArray[np.void], index: int) -> None:
+        at = self._at
+        if at[ROOM] < 1:
+            self._make_room(1)
+        kind = self._take(self._context, records, index)
+        if not self._strategies and kind > 0:
             return
-        view = _view(raw, record)
-        for host in self.hosts:
-            if isinstance(host, CompiledHost):
-                asked = host.ask(self.states, record, 0, self._asks, 0)
-                if asked:
-                    self._take_asks(self._asks, asked, host)
-            elif view is not None:
-                handler = host.handlers.get(type(view))
-                if handler is not None:
-                    handler(host.view, view)
-                    if host.view.count:
-                        asked, host.view.count = host.view.count, 0
-                        self._take_asks(host.view.asks, asked, host)
+        view: EventView | None
+        if kind == _QUOTE:  # the common one is unpacked in one step
+            view = _new(Quote, _QUOTE_WORDS(self._laid, (at[NEXT] - at[BASE] - 1) * _RECORD))
+        elif kind > 0:
+            view = view_of(records[index])
+        else:
+            raise foreign_kind(-kind)
+        for host, context, handlers in self._strategies:
+            if handlers is not None:
+                handler = handlers.get(type(view))
+                if handler is None:
+                    continue
+                desk = cast(PythonHost, host).view
+                handler(desk, view)
+                asked, desk.count = desk.count, 0
+            else:
+                asked = cast(CompiledHost, host).ask(self.states, records, index, self._asks, 0)
+                if asked > ASKS:
+                    raise _greedy(host)
+            if asked:
+                if asked > at[ROOM]:
+                    self._make_room(asked)
+                self._take_asks(context, asked)
 
-    def _take_asks(self, asks: NDArray[np.void], count: int, host: Host) -> None:
-        if count > ASKS:
-            name = host.place.name
-            raise StrategyError(f"strategy {name} asked for more than {ASKS} things at one event: ask for less")
-        self._waiting = self._apply(
-            self.states, asks, count, host.place.strategy, self._actions, self._out, self._waiting
-        )
-        self._raw.append(asks[:count].tobytes())
-        self._held += count
+    def _relieve(self, index: int) -> None:
+        """Between records of a batch: hands over what a small block, or the outbox, would not hold any longer."""
+        cancels, orders = self._loop.counts
+        if index % _BATCH == 0 or max(cancels, orders) >= ACTIONS:
+            self._send()
+            self._make_room(1)
+
+    def _make_room(self, count: int) -> None:
+        self._keep_tape()
+        self.writer.reserve(count)
+        self._taped = self._at[NEXT]  # a seal is not for the tape
+
+    def _keep_tape(self) -> None:
+        """What lies in the journal's buffer since `_taped` goes onto the tape. Before the buffer is used anew."""
+        at = self._at
+        count = at[NEXT] - self._taped
+        if count > 0:
+            place = at[NEXT] - at[BASE]
+            self._tape.append((self._taped, self._laid[(place - count) * _RECORD : place * _RECORD].tobytes()))
+            self._taped = at[NEXT]
 
     def _send(self) -> None:
         """Everything applied goes to the journal; only when it is there may the orders leave."""
-        writer, waiting = self.writer, self._waiting
-        self._waiting = 0  # what could not be journaled is not done
-        if self._raw:
-            raw = self._raw[0] if len(self._raw) == 1 else b"".join(self._raw)
-            self._raw.clear()
-            self._held = 0
-            self._tape.append((writer.append_bytes(raw), raw))
-        writer.flush()
-        if not waiting:
-            return
-        if self.gate is not None:
-            self.gate(writer.next_sequence)
-        sink, orders = self._sink, self._orders
-        kinds = self._kinds[:waiting].tobytes()
-        if _CANCEL in kinds:
-            for place, kind in enumerate(kinds):
-                if kind == _CANCEL:
-                    sink.cancel(orders[place])
-        for place, kind in enumerate(kinds):
-            if kind == _SUBMIT:
-                sink.submit(orders[place])
-            elif kind != _CANCEL:
-                sink.replace(orders[place])
+        counts = self._counts
+        cancels, orders = counts[0], counts[1]
+        counts[0] = counts[1] = 0  # what could not be journaled is not done
+        self.writer.hand_over()
+        if self.gate is not None and cancels + orders:
+            self._keep_tape()
+            self.writer.settle()  # a second copy is made of what stands in the segment
+            self.gate(self.writer.next_sequence)
+        sink = self._sink
+        for place in range(cancels):
+            sink.cancel(self._loop.cancels[place])
+        for place in range(orders):
+            if self._kinds[place] == _SUBMIT:
+                sink.submit(self._loop.orders[place])
+            else:
+                sink.replace(self._loop.orders[place])
 
 
-def _view(raw: bytes, record: NDArray[np.void]) -> EventView | None:
-    """What strategies see of a record; a quote, the common one, is unpacked in one step."""
-    if raw[_KIND] == _QUOTE:
-        time_ns, _, instrument, bid, ask, bid_quantity, ask_quantity = _QUOTE_WORDS.unpack(raw)
-        return Quote(time_ns, instrument, bid, ask, bid_quantity, ask_quantity)
-    return view_of(record[0])
+def _as_events(records: NDArray[np.void]) -> NDArray[np.void]:
+    """The same records, without gaps. TypeError when they have another layout."""
+    if records.dtype != EVENT:
+        raise TypeError("events must have the layout EVENT: np.concatenate changes it, market.join_events does not")
+    return np.ascontiguousarray(records).view(EVENT)
+
+
+def _greedy(host: Host) -> StrategyError:
+    return StrategyError(f"strategy {host.place.name} asked for more than {ASKS} things at one event: ask for less")

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quarterdeck.kernel.records import EVENT
+from quarterdeck.kernel.stamping import CHECK_PRIME
 from quarterdeck.kernel.vocabulary import EventKind
 
 __all__ = ["RECORD_BYTES", "as_words", "displacements", "failing_records", "stamp_bytes", "stamp_words"]
@@ -23,7 +24,7 @@ __all__ = ["RECORD_BYTES", "as_words", "displacements", "failing_records", "stam
 RECORD_BYTES: Final = EVENT.itemsize
 KIND_OFFSET: Final = 16
 
-_PRIME: Final = 65521
+_PRIME: Final = CHECK_PRIME
 _CHECK_SHIFT: Final = 8 * 22
 _CHECK_CLEARED: Final = ((1 << 512) - 1) ^ (0xFFFF << _CHECK_SHIFT)
 _WEIGHTS: Final = np.array([pow(2, 32 * place, _PRIME) for place in range(16)], np.uint64)

@@ -14,6 +14,7 @@ __all__ = ["OS_DISK", "Disk", "OperatingSystemDisk"]
 
 CREATE_MODE: Final = 0o640
 READ_CHUNK: Final = 1 << 24
+_BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Disk(Protocol):
@@ -57,6 +58,10 @@ class Disk(Protocol):
 
     def share(self, path: Path, size: int) -> memoryview:
         """Returns the first `size` bytes of a file, made when it is not there, for writing: readers see each store."""
+        ...
+
+    def life(self) -> bytes:
+        """Returns a name of the operating system's present life, at most 64 bytes; what was not synced dies with it."""
         ...
 
     def names(self, directory: Path) -> list[str]:
@@ -136,6 +141,9 @@ class OperatingSystemDisk:
             return memoryview(mmap.mmap(handle, size))
         finally:
             os.close(handle)
+
+    def life(self) -> bytes:
+        return _BOOT.read_bytes().strip()
 
     def names(self, directory: Path) -> list[str]:
         return sorted(path.name for path in directory.iterdir())

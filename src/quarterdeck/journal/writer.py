@@ -4,6 +4,9 @@
 system. Nothing that a record causes may leave the process before `flush` has returned: then the death of the process
 loses nothing, and the fsync policy says what the death of the machine can lose.
 
+A live desk's compiled code lays its records into `buffer` itself and moves `cursor` (`kernel.stamping`) along; it asks
+`reserve` for room, and calls `hand_over` in place of `flush`, then `settle` once its orders have left.
+
     writer = JournalWriter(Path("data/journal"), desk="xrpliquid")
     writer.append(events[i : i + 1])
     apply(state, events, i, actions)
@@ -18,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +29,7 @@ from numpy.typing import NDArray
 from quarterdeck.errors import JournalError, JournalFull
 from quarterdeck.journal.blocks import TornTail, chain_end
 from quarterdeck.journal.chain import HASH_BYTES, seal_record, unsigned_seal
-from quarterdeck.journal.checks import KIND_OFFSET, RECORD_BYTES, stamp_bytes, stamp_words
+from quarterdeck.journal.checks import KIND_OFFSET, RECORD_BYTES, as_words, stamp_bytes, stamp_words
 from quarterdeck.journal.commit import FSYNC_POLICIES, GroupCommit
 from quarterdeck.journal.disk import OS_DISK, Disk
 from quarterdeck.journal.mark import FlushMark
@@ -37,16 +40,17 @@ from quarterdeck.journal.recovery import (
     disk_errors,
     lock_directory,
     make_reserve,
-    recover,
     release_reserve,
     write_all,
 )
 from quarterdeck.journal.schema import check_not_newer, event_schema_hash
 from quarterdeck.journal.segment import HEADER_BYTES, Header
+from quarterdeck.journal.spool import Spool, recover_spooled
 from quarterdeck.kernel.records import EVENT
+from quarterdeck.kernel.stamping import BASE, CURSOR_WORDS, NEXT, ROOM
 from quarterdeck.kernel.vocabulary import ACTION_KIND_MIN, EventKind
 
-__all__ = ["JournalOptions", "JournalWriter"]
+__all__ = ["JournalOptions", "JournalWriter", "foreign_kind"]
 
 BUFFERED_RECORDS: Final = 8192  # 512 KiB: what waits at most before `append` itself hands it over
 BLOCK_RECORDS_MIN: Final = 16
@@ -57,15 +61,25 @@ _JOURNALED_KINDS: Final = bytes(
 )
 
 
+def foreign_kind(kind: int) -> JournalError:
+    """The refusal of a record that no journal holds."""
+    return JournalError(f"a record of kind {kind} is not journaled; only events and notes are")
+
+
 @dataclass(frozen=True, slots=True)
 class JournalOptions:
-    """How a journal is written. A segment holds at most `segment_records`, a block at most `block_records`."""
+    """How a journal is written. A segment holds at most `segment_records`, a block at most `block_records`.
+
+    With a `spool` records are with the operating system as soon as they are appended, and stand in the segment once
+    they are settled: for a live desk, whose orders need not wait for the file system.
+    """
 
     segment_records: int = 1 << 20
     block_records: int = 1 << 16
     fsync: str = "group"
     group_ms: float = 5.0
     reserve_bytes: int = 1 << 20
+    spool: bool = False
 
     def __post_init__(self) -> None:
         if not BLOCK_RECORDS_MIN <= self.block_records <= self.segment_records:
@@ -73,6 +87,8 @@ class JournalOptions:
             raise JournalError(f"block_records must be {allowed}, not {self.block_records}")
         if self.fsync not in FSYNC_POLICIES:
             raise JournalError(f"fsync must be one of {', '.join(FSYNC_POLICIES)}, not {self.fsync}")
+        if self.spool and self.fsync == "always":
+            raise JournalError("a spool does not go with fsync always: what it holds is not on the medium; use group")
         if self.group_ms <= 0 or self.reserve_bytes < 0:
             raise JournalError(
                 f"group_ms must be above 0 ({self.group_ms}), reserve_bytes not below ({self.reserve_bytes})"
@@ -101,7 +117,6 @@ class JournalWriter:
         self.directory = directory
         self.desk = desk
         self.options = options or JournalOptions()
-        self.next_sequence = first_sequence
         self.chain = previous_chain  # after the last seal
         self.torn: TornTail | None = None
         self._disk, self._clock = disk, clock
@@ -109,27 +124,31 @@ class JournalWriter:
         self._failure: JournalError | None = None
         self._commit: GroupCommit | None = None
         self._mark: FlushMark | None = None
-        capacity = BUFFERED_RECORDS + self.options.block_records
-        self._words = np.zeros((capacity, RECORD_BYTES // 4), np.uint32)
-        self._kinds = self._words.view(np.uint8)[:, KIND_OFFSET]
-        self._bytes = memoryview(self._words.data).cast("B")
-        self._pending = 0  # records in the buffer
-        self._in_buffer = 0  # records that were last written from it, and still stand there
-        self._offset = 0  # where the buffer goes in the file
-        self._segment_used = 0
-        self._block_used = 0
-        self._block_room = 0  # records that `append` takes without asking: 0 when sealing or a new segment is due
+        self._capacity = BUFFERED_RECORDS + self.options.block_records
+        self._spool: Spool | None = None
+        self._use(np.zeros(self._capacity, EVENT), np.zeros(CURSOR_WORDS, np.int64), first_sequence)
+        self._written = 0  # records of the buffer that stand in the segment
+        self._hashed = 0  # and those of them that are in the running hash
+        self._newest = (0, 0)  # where in the buffer the records written last still stand
+        self._offset = 0  # where in the file the next records go
+        self._segment_first = self._block_first = first_sequence
         self._time_ns = 0
         self._durable = first_sequence
         self._last_digest = 0
         self._ending = False
+        self._always = self.options.fsync == "always"
         self._hash = hashlib.sha256(self.chain)
         self._open()
 
     @property
+    def next_sequence(self) -> int:
+        """The sequence that the next record gets."""
+        return self._at[NEXT]
+
+    @property
     def flushed_sequence(self) -> int:
         """All records below it are with the operating system."""
-        return self.next_sequence - self._pending
+        return self._at[NEXT] - (0 if self._spool is not None else self._pending)
 
     @property
     def durable_sequence(self) -> int:
@@ -142,7 +161,7 @@ class JournalWriter:
 
         Whoever does not finds the block sealed without a digest, by the first `append` that no longer fits into it.
         """
-        return self._block_used >= self.options.block_records - self.options.block_records // 8
+        return self._at[NEXT] - self._block_first >= self.options.block_records - self.options.block_records // 8
 
     @property
     def failure(self) -> JournalError | None:
@@ -165,22 +184,44 @@ class JournalWriter:
 
     def append_bytes(self, raw: bytes) -> int:
         """As `append`, for records that stand one behind the other in `raw`."""
-        count = len(raw) // RECORD_BYTES
-        if count > self._block_room or self._pending >= BUFFERED_RECORDS or self._is_broken():
-            self._make_room(count)
+        count, at = len(raw) // RECORD_BYTES, self._at
+        if count > at[ROOM] or self._is_broken():
+            self.reserve(count)
         foreign = raw[KIND_OFFSET::RECORD_BYTES].translate(None, _JOURNALED_KINDS)
         if foreign:
-            raise JournalError(f"a record of kind {foreign[0]} is not journaled; only events and notes are")
-        sequence, start = self.next_sequence, self._pending * RECORD_BYTES
+            raise foreign_kind(foreign[0])
+        sequence = at[NEXT]
+        place = sequence - at[BASE]
+        start = place * RECORD_BYTES
         if count <= SINGLY_MAX:
-            for place in range(0, len(raw), RECORD_BYTES):
-                stamped = stamp_bytes(raw[place : place + RECORD_BYTES], sequence + place // RECORD_BYTES)
-                self._bytes[start + place : start + place + RECORD_BYTES] = stamped
+            for offset in range(0, len(raw), RECORD_BYTES):
+                stamped = stamp_bytes(raw[offset : offset + RECORD_BYTES], sequence + offset // RECORD_BYTES)
+                self._bytes[start + offset : start + offset + RECORD_BYTES] = stamped
         else:
             self._bytes[start : start + len(raw)] = raw
-            stamp_words(self._words[self._pending : self._pending + count], sequence)
-        self._took(count)
+            stamp_words(self._words[place : place + count], sequence)
+        at[NEXT] = sequence + count
+        at[ROOM] -= count
         return sequence
+
+    def reserve(self, count: int) -> None:
+        """Makes room for `count` more records in one block: `cursor` says where they begin.
+
+        Seals the block, begins a segment, hands the buffer over: whichever they ask for. JournalFull, JournalError.
+        """
+        self._raise_failure()
+        at, limit = self._at, self.options.block_records - 1  # the last record of a block is its seal
+        if count > limit:
+            raise JournalError(f"{count} records do not fit into one block; append at most {limit} at once")
+        if at[NEXT] - self._block_first + count > limit:
+            self.seal()
+        full = at[NEXT] - self._segment_first + self.options.block_records > self.options.segment_records
+        if full and at[NEXT] == self._block_first and not self._ending:
+            self._roll()
+        if at[NEXT] - at[BASE] + count > BUFFERED_RECORDS:
+            self._write_pending()
+        buffer_room = max(count, BUFFERED_RECORDS - (at[NEXT] - at[BASE]))
+        at[ROOM] = min(limit - (at[NEXT] - self._block_first), buffer_room)
 
     def seal(self, state_digest: int = 0, time_ns: int | None = None) -> int:
         """Ends the block: flushes, and writes a SEAL with 64 bits of the state's digest (0: none was taken).
@@ -189,18 +230,18 @@ class JournalWriter:
         stands at that number. A block without records is sealed only to say a digest that the last seal did not say.
         """
         self._raise_failure()
-        if self._block_used == 0 and state_digest in (0, self._last_digest):
+        if self.next_sequence == self._block_first and state_digest in (0, self._last_digest):
             return self.next_sequence
         self._write_pending()
         sealed_ns = self._last_time() if time_ns is None else time_ns
-        unsigned = unsigned_seal(sealed_ns, state_digest, self._block_used)
+        unsigned = unsigned_seal(sealed_ns, state_digest, self.next_sequence - self._block_first)
         digest = self._hash.copy()
         digest.update(unsigned)
         chain = digest.digest()
         self._bytes[:RECORD_BYTES] = seal_record(unsigned, chain, self.next_sequence)
-        self._write(1)
-        self.next_sequence += 1
-        self._segment_used += 1
+        self._write(0, 1)
+        self._at[NEXT] += 1
+        self._at[BASE] = self._at[NEXT]
         self._begin_block(chain)
         self._last_digest = state_digest
         self._apply_policy()
@@ -212,12 +253,37 @@ class JournalWriter:
         JournalFull: the disk took no more; the records appended since the last `flush` are not acknowledged, all
         before them are safe. JournalError: a sync failed, now or in the group's thread. Both are final for this writer.
         """
-        if self._is_broken():
-            self._raise_failure()
-        if self._pending:
-            self._write_pending()
-            self._apply_policy()
+        self.hand_over()
+        self.settle()
         return self.next_sequence
+
+    def hand_over(self) -> None:
+        """As `flush`, without what nobody has to wait for: `settle` does that, now or later. The same errors."""
+        if self._failure is not None or (self._commit is not None and self._commit.failure is not None):
+            self._raise_failure()
+        if self._spool is None and self._pending:
+            self._write_out()
+            if self._always:
+                self._datasync()
+
+    def settle(self) -> None:
+        """Writes to the segment what only the spool holds, hashes it, and tells the syncing thread of it.
+
+        JournalFull: as in `flush`, though with a spool every record is acknowledged, and safe in it.
+        """
+        if self._spool is not None and self._pending and self._failure is None:
+            self._write_out()
+        written, hashed = self._written, self._hashed
+        if written > hashed:
+            self._hash.update(self._bytes[hashed * RECORD_BYTES : written * RECORD_BYTES])
+            self._hashed = written
+            if self._commit is not None:
+                self._commit.written_sequence = self._at[NEXT] - self._pending
+            if self._mark is not None:
+                self._mark.set(self._at[NEXT] - self._pending)
+        if not self._pending:  # from the start again: what was used last is nearest to the processor
+            self._at[BASE] = self._at[NEXT]
+            self._written = self._hashed = 0
 
     def sync(self) -> None:
         """Flushes and returns when everything is on the medium, whatever the policy."""
@@ -238,11 +304,14 @@ class JournalWriter:
         left = self._cut_back()
         if left:  # what follows would stand in front of records that were never acknowledged
             raise JournalFull(f"{self.directory}: the last words cannot be written{left}; every flushed record is safe")
+        acknowledged = self._at[NEXT] - (0 if self._spool is not None else self._pending)
         try:
             self._say(text, time_ns, state_digest)
         except JournalFull:
+            self._give_up(acknowledged)
+            if self._pending:
+                raise
             self._failure = None
-            self._give_up_pending()
             self._say(text, time_ns, 0)
         self.sync()
         self._failure = JournalFull(f"{self.directory}: the last words are written; make room and start again")
@@ -266,37 +335,29 @@ class JournalWriter:
     ) -> None:
         self.close()
 
-    def _took(self, count: int) -> None:
-        self._pending += count
-        self.next_sequence += count
-        self._segment_used += count
-        self._block_used += count
-        self._block_room -= count
+    @property
+    def _pending(self) -> int:
+        """Records in the buffer that do not stand in the segment yet."""
+        return self._at[NEXT] - self._at[BASE] - self._written
 
-    def _make_room(self, count: int) -> None:
-        """Seals the block, begins a segment, hands the buffer over: whichever `count` more records ask for."""
-        self._raise_failure()
-        limit = self.options.block_records - 1  # the last record of a block is its seal
-        if count > limit:
-            raise JournalError(f"{count} records do not fit into one block; append at most {limit} at once")
-        if self._block_used + count > limit:
-            self.seal()
-        full = self._segment_used + self.options.block_records > self.options.segment_records
-        if full and self._block_used == 0 and not self._ending:
-            self._roll()
-        if self._pending >= BUFFERED_RECORDS:
-            self._write_pending()
-        self._block_room = limit - self._block_used
+    def _use(self, buffer: NDArray[np.void], cursor: NDArray[np.int64], next_sequence: int) -> None:
+        self.buffer, self.cursor = buffer, cursor
+        self._at = memoryview(cast(Any, cursor))  # the same, in plain numbers
+        self._at[NEXT] = self._at[BASE] = next_sequence
+        self._words = as_words(buffer)
+        self._kinds = self._words.view(np.uint8)[:, KIND_OFFSET]
+        self._bytes = memoryview(self._words.data).cast("B")
 
     def _begin_block(self, chain: bytes) -> None:
         self.chain = chain
         self._hash = hashlib.sha256(chain)
-        self._block_used = 0
-        self._block_room = 0
+        self._block_first = self.next_sequence
+        self._at[ROOM] = 0
 
     def _last_time(self) -> int:
         """The time of the newest record that has one: the bytes of a continuation slot are not a time."""
-        for index in range(self._in_buffer - 1, -1, -1):
+        start, stop = self._newest
+        for index in range(stop - 1, start - 1, -1):
             if self._kinds[index] != EventKind.CONTINUATION:
                 self._time_ns = int(self._words[index, :2].view(np.int64)[0])
                 break
@@ -304,17 +365,25 @@ class JournalWriter:
 
     def _write_pending(self) -> None:
         if self._pending:
-            self._write(self._pending)
-            self._hash.update(self._bytes[: self._pending * RECORD_BYTES])
-            self._pending = 0
+            self._write_out()
+        self.settle()
 
-    def _write(self, count: int) -> None:
+    def _write_out(self) -> None:
+        place = self._at[NEXT] - self._at[BASE]
+        self._write(self._written, place)
+        self._written = place
+
+    def _write(self, start: int, stop: int) -> None:
+        """Writes records of the buffer where the file ends."""
+        data = self._bytes[start * RECORD_BYTES : stop * RECORD_BYTES]
         try:
-            write_all(self._disk, self._handle, self._bytes[: count * RECORD_BYTES], self._offset)
+            taken = self._disk.write(self._handle, data, self._offset)
+            if taken != len(data):
+                write_all(self._disk, self._handle, data[taken:], self._offset + taken)
         except OSError as error:
             raise self._full(error, self._cut_back()) from error
-        self._offset += count * RECORD_BYTES
-        self._in_buffer = count
+        self._offset += len(data)
+        self._newest = (start, stop)
 
     def _cut_back(self) -> str:
         """Takes away what a failed write left. When even that fails, the next opening finds it as a torn tail."""
@@ -340,14 +409,14 @@ class JournalWriter:
 
     def _apply_policy(self) -> None:
         if self._commit is not None:
-            self._commit.written_sequence = self.flushed_sequence
-        elif self.options.fsync == "always":
+            self._commit.written_sequence = self._at[NEXT] - self._pending
+        elif self._always:
             self._datasync()
         if self._mark is not None:
-            self._mark.set(self.flushed_sequence)
+            self._mark.set(self._at[NEXT] - self._pending)
 
     def _datasync(self) -> None:
-        written = self.flushed_sequence
+        written = self._at[NEXT] - self._pending
         if self._commit is not None:
             self._commit.written_sequence = written
             self._commit.sync()
@@ -379,24 +448,25 @@ class JournalWriter:
         self.append(note(text, time_ns))
         self.seal(state_digest, time_ns)
 
-    def _give_up_pending(self) -> None:
-        self.next_sequence -= self._pending
-        self._segment_used -= self._pending
-        self._block_used -= self._pending
-        self._pending = 0
-        self._block_room = 0
+    def _give_up(self, acknowledged: int) -> None:
+        """Forgets the records from that sequence on. Those before it can still be pending: in a spool they are safe."""
+        self._at[NEXT] = max(acknowledged, self._at[BASE] + self._written)
+        self._at[ROOM] = 0
 
     def _open(self) -> None:
         try:
             with disk_errors(self.directory):
                 self._lock = lock_directory(self._disk, self.directory)
                 make_reserve(self._disk, self.directory, self.options.reserve_bytes)
-                recovered = recover(self._disk, self.directory)
+                recovered = recover_spooled(self._disk, self.directory)
                 if recovered is None:
                     self._begin_segment()
                 else:
                     self._go_on(recovered)
                 self._mark = FlushMark(self._disk, self.directory, self.next_sequence)
+                if self.options.spool:
+                    self._spool = Spool(self._disk, self.directory, self._capacity, self.next_sequence)
+                    self._use(self._spool.buffer, self._spool.cursor, self.next_sequence)
             if self.options.fsync == "group":
                 self._commit = GroupCommit(self._disk, self._handle, self.options.group_ms, self.next_sequence)
             if recovered is not None and not _is_of_this_version(recovered.segment.header):
@@ -416,13 +486,14 @@ class JournalWriter:
         write_all(self._disk, self._handle, memoryview(segment.records.tobytes()), HEADER_BYTES)
         self._disk.datasync(self._handle)
         self.torn = recovered.torn
-        self.next_sequence = self._durable = segment.next_sequence
+        self._at[NEXT] = self._at[BASE] = self._durable = segment.next_sequence
+        self._segment_first = segment.first_sequence
         self.chain = chain_end(segment) if len(segment.seals) else segment.header.previous_chain
         self._hash = hashlib.sha256(chain_end(segment))
         unsealed = segment.records[tail.start : tail.stop]
         self._hash.update(unsealed.tobytes())
-        self._block_used, self._segment_used = len(unsealed), len(segment.records)
-        self._offset = HEADER_BYTES + self._segment_used * RECORD_BYTES
+        self._block_first = self.next_sequence - len(unsealed)
+        self._offset = HEADER_BYTES + len(segment.records) * RECORD_BYTES
         timed = segment.records[segment.records["kind"] != EventKind.CONTINUATION]
         self._time_ns = int(timed["time_ns"][-1]) if len(timed) else segment.header.created_ns
 
@@ -435,7 +506,8 @@ class JournalWriter:
         if self._handle >= 0:
             self._disk.close(self._handle)
         self._handle = handle
-        self._offset, self._segment_used = HEADER_BYTES, 0
+        self._offset = HEADER_BYTES
+        self._segment_first = self._block_first = self.next_sequence
         self._hash = hashlib.sha256(hashlib.sha256(packed).digest())
         self._time_ns = max(self._time_ns, header.created_ns)
 

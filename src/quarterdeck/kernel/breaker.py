@@ -223,6 +223,7 @@ def grade_metric(state: State, actions: Records[Event], metric: int, value_ppm: 
         return
     grade["level"] = level
     grade["level_ns"] = state["time_ns"]
+    state["slack"] = 0
     if level > before:
         grade["cooldown_ns"] = state["time_ns"] + grade["terms"][MetricTerm.COOLDOWN_NS]
         action = notice(state, actions, EventKind.METRIC_CHANGE, _ALL, _ALL, _RISK)

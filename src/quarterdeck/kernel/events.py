@@ -247,6 +247,7 @@ def apply_account(state: State, event: Event, actions: Records[Event]) -> None:
     else:
         state["accounts"][event["row"]]["rate_ppb"] = event["rate"]
     state["equity"] = sum_equity(state)
+    state["slack"] = 0
     watch_drawdown(state, actions)
 
 
@@ -302,6 +303,7 @@ def _begin_day(state: State, day: int) -> None:
     state["day"] = day
     state["equity_day"] = state["equity"]
     state["equity_high"] = -NO_LIMIT
+    state["slack"] = 0
     state["breaker"]["trips_day"] = 0
     for metric in range(METRICS):
         state["breaker"]["grades"][metric]["trips_day"] = 0
@@ -366,6 +368,57 @@ def _liquidate_position(state: State, actions: Records[Event], strategy: int, in
         action["flags"] = Flag.SELL
 
 
+@compiled
+def _nearest(distance: int, share: int) -> int:
+    """How far marks may move when each unit that they move equity by brings two figures nearer by 1 + `share`."""
+    return max(0, distance) // (1 + share)
+
+
+@compiled
+def _slack(state: State) -> int:
+    """By how much marks may move equity, up and down together, before anything that `keep_house` looks at can change.
+
+    A unit of such movement changes losses, the notional of positions and margins by a unit at most, and limits that
+    are shares of them by that share. Every distance is divided by both, so this is never too large.
+    """
+    limits, equity = state["limits"], state["equity"]
+    warned_from = 1_000_000 - min(1_000_000, max(0, limits[DeskLimit.WARNING_PPM]))
+    limit = limits[DeskLimit.MAX_DAILY_LOSS]
+    slack = _nearest(abs(state["equity_day"] - equity - max(1, limit - ppm_of(max(0, limit), warned_from))), 0)
+    drawdown = limits[DeskLimit.MAX_DRAWDOWN_PPM]
+    cap = ppm_of(max(0, state["equity_peak"]), drawdown)
+    fall = state["equity_peak"] - equity
+    slack = min(slack, _nearest(abs(fall - max(1, cap - ppm_of(cap, warned_from))) - 2, 2 + drawdown // 1_000_000))
+    grade = state["breaker"]["grades"][Metric.POSITION_SIZE]
+    trigger = grade["terms"][MetricTerm.TRIGGER_PPM]
+    unlimited = trigger >= NO_LIMIT // 2
+    if grade["level"] != MetricLevel.NORMAL or not (0 < trigger < 1_000_000_000 or unlimited):
+        return 0
+    allowed = min(slack, max(0, equity - 1_000_000))  # below that even a trigger without limit could be met
+    for index in range(state["instruments_count"]):
+        instrument = state["instruments"][index]
+        lots = abs(instrument["net"]["quantity"])
+        if lots > 0 and not unlimited:
+            worth = notional_of(state, instrument, lots, instrument["mark_half_ticks"])
+            allowed = min(allowed, _nearest(ppm_of(equity, trigger) - worth - 4, 2 + trigger // 1_000_000))
+    if state["simulated"]:
+        for account in range(state["accounts_count"]):
+            needed = maintenance_margin(state, account)
+            if needed > 0:
+                spare = account_equity(state["accounts"][account]) - needed - state["instruments_count"]
+                allowed = min(allowed, _nearest(spare, 1 + _largest_margin(state)))
+    return allowed
+
+
+@compiled
+def _largest_margin(state: State) -> int:
+    """The largest maintenance margin of any instrument, in whole notionals, rounded up."""
+    largest = 0
+    for index in range(state["instruments_count"]):
+        largest = max(largest, state["instruments"][index]["terms"][InstrumentTerm.MAINTENANCE_MARGIN_PPM])
+    return (largest + 999_999) // 1_000_000
+
+
 @inlined
 def house_calls(state: State) -> bool:
     """Whether time has anything to do: most seconds nothing does."""
@@ -374,7 +427,7 @@ def house_calls(state: State) -> bool:
             return True
     return (
         state["time_ns"] >= state["day_end_ns"]
-        or state["equity"] != state["equity_housed"]
+        or (state["moved"] >= state["slack"] and state["equity"] != state["equity_housed"])
         or state["breaker"]["raised"] > 0
         or state["breaker"]["stage"] > BreakerStage.REDUCED
         or state["flattening"] > 0
@@ -391,12 +444,14 @@ def keep_house(state: State, actions: Records[Event]) -> None:
         if day != state["day"]:
             _begin_day(state, day)
     # A fill or a new mark of something held changes equity; while it stands still nothing here can change.
-    if state["equity"] != state["equity_housed"]:
+    if state["moved"] >= state["slack"] and state["equity"] != state["equity_housed"]:
         state["equity_housed"] = state["equity"]
         _warn_of_losses(state, actions)
         _grade_largest_position(state, actions)
         if state["simulated"]:
             _liquidate(state, actions)
+        state["moved"] = 0
+        state["slack"] = _slack(state)
     watch_timers(state, actions)
     stage = state["breaker"]["stage"]
     if stage == BreakerStage.KILLED or stage == BreakerStage.COOLDOWN:

@@ -69,8 +69,11 @@ def revalue(state: State, index: int) -> None:
     account["unrealised"] += change
     if account["rate_ppb"] == 1_000_000_000:
         state["equity"] += change
+        if state["moved"] < state["slack"]:
+            state["moved"] += abs(change)
     else:
         state["equity"] = sum_equity(state)
+        state["slack"] = 0
 
 
 @compiled

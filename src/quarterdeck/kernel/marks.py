@@ -76,6 +76,7 @@ def _settle_funding(state: State, index: int, rate_ppb: int) -> None:
     amount = -fee_of(worth, abs(rate_ppb)) if pays else -fee_of(worth, -abs(rate_ppb))
     post_funding(state, index, amount)
     state["equity"] = sum_equity(state)
+    state["slack"] = 0
 
 
 @inlined

@@ -66,7 +66,7 @@ MONEY_MAX: Final = 2**60
 PRICE_MAX: Final = 2**42
 QUANTITY_MAX: Final = 2**42
 METRICS: Final = len(Metric)
-STATE_SCHEMA: Final = 2
+STATE_SCHEMA: Final = 3
 # One event never says more: every order canceled, every position flattened, closed and liquidated, and a few words.
 ACTIONS: Final = ORDERS + 3 * STRATEGIES * INSTRUMENTS + 64
 RATE_BUCKETS: Final = 64
@@ -389,6 +389,8 @@ class State(TypedDict):
     housekeeping_ns: I8  # when timers are looked at next
     day_end_ns: I8
     equity_housed: I8  # equity when losses and margins were last looked at
+    moved: I8  # by how much in all, up and down, marks have moved equity since then
+    slack: I8  # while they have moved it by less, no loss, margin or position can have met or left its limit
     emitted: I8  # actions written by the present event; 0 between events
     unacknowledged: I8  # warnings and anomalies that no person has acknowledged
     day: I8

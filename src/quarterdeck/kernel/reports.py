@@ -186,6 +186,7 @@ def _book_fill(state: State, event: Event, strategy: int, side: int, actions: Re
     revalue(state, index)
     state["equity"] = sum_equity(state)
     state["equity_housed"] = -NO_LIMIT
+    state["slack"] = 0
     watch_drawdown(state, actions)
     if strategy >= 0:
         _fit_reducing(state, strategy, index, True, actions)

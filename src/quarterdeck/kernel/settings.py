@@ -156,6 +156,7 @@ def apply_setting(state: State, event: Event) -> None:
     table, row, column, setting = event["table"], event["row"], event["column"], event["setting"]
     state["equity_high"] = -NO_LIMIT
     state["equity_housed"] = -NO_LIMIT
+    state["slack"] = 0
     state["day_end_ns"] = 0
     if table == Table.COUNTS:
         _set_count(state, column, setting)

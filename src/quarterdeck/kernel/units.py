@@ -23,6 +23,7 @@ from quarterdeck.kernel.records import EVENT, STATE, Event, State
 __all__ = [
     "StateUnit",
     "events_at",
+    "held_by_python",
     "is_kept",
     "pointer",
     "record_address",
@@ -31,12 +32,15 @@ __all__ = [
     "state_unit",
     "unit",
     "with_arrays",
+    "words_at",
 ]
 
 _types = cast(Any, types)
 _carray = cast(Any, numba).carray
 # `compiled` leaves out what returning an array needs.
 with_arrays = cast(Any, numba.njit(cache=True, nogil=True))
+# The same for the live path: no other thread of Python gets its turn in the middle of an event.
+held_by_python = cast(Any, numba.njit(cache=True))
 _built: Final[list[object]] = []  # compiled code lives as long as this list
 
 StateUnit = Callable[[State, Event, Records[Event]], None]
@@ -78,6 +82,12 @@ def records_at(address: int, count: int, layout: Any) -> Any:
 def events_at(address: int, count: int) -> Records[Event]:
     """`count` events at an address."""
     return _carray(pointer(address), (count,), EVENT)
+
+
+@with_arrays
+def words_at(address: int, count: int, layout: Any) -> Any:
+    """`count` words (an int64 or uint64) at an address."""
+    return _carray(pointer(address), (count,), layout)
 
 
 def _marker(name: str) -> Path:

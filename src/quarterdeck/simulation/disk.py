@@ -103,6 +103,7 @@ class SimulatedDisk:
         self._renames: list[tuple[Path, _File | None]] = []  # not on the medium yet, in order
         self._open: dict[int, tuple[_File, Path]] = {}
         self._handles = 0
+        self._lives = 1
 
     # What a process asks for; see journal.disk.Disk.
 
@@ -177,6 +178,9 @@ class SimulatedDisk:
             file.content = bytearray(size)
         return memoryview(file.content)
 
+    def life(self) -> bytes:
+        return b"life %d" % self._lives
+
     def names(self, directory: Path) -> list[str]:
         if directory not in self.folders:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(directory))
@@ -231,6 +235,7 @@ class SimulatedDisk:
     def lose_power(self) -> None:
         """What was not synced is gone, in part or wholly; all processes must have died before."""
         chance = self._chance
+        self._lives += 1
         for path, file in self._renames[: chance.randrange(len(self._renames) + 1)]:
             _name(self._names, path, file)
         self._renames.clear()
@@ -411,6 +416,10 @@ class ProcessDisk:
     def share(self, path: Path, size: int) -> memoryview:
         self.step()
         return self.disk.share(path, size)
+
+    def life(self) -> bytes:
+        self._living()
+        return self.disk.life()
 
     def names(self, directory: Path) -> list[str]:
         self._living()

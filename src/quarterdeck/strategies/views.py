@@ -180,7 +180,22 @@ def _word(*path: str | int) -> int:
     return offset // 8
 
 
-_ASK: Final = struct.Struct("<qBBHhBxBBhhHqqqqq")
+_ASK: Final = struct.Struct("<qHHhBxBBhhHqqqqq")
+# Plain numbers: a member of an enum is looked up each time it is named.
+_ORDER: Final = int(EventKind.ORDER_REQUEST)
+_CANCEL: Final = int(EventKind.CANCEL_REQUEST)
+_CANCEL_ALL: Final = int(EventKind.CANCEL_ALL_REQUEST)
+_REPLACE: Final = int(EventKind.REPLACE_REQUEST)
+_SELL: Final = int(Flag.SELL)
+_POST_ONLY: Final = int(Flag.POST_ONLY)
+_REDUCE_ONLY: Final = int(Flag.REDUCE_ONLY)
+_GUARD: Final = int(Flag.REDUCE_ONLY | Flag.PROTECTIVE)
+_ENTRY: Final = int(Reason.SIGNAL_ENTRY)
+_STOP_LOSS: Final = int(Reason.STOP_LOSS)
+# Order type and time in force as they stand side by side in a request.
+_MARKET: Final = int(OrderType.MARKET) | int(TimeInForce.IOC) << 8
+_LIMIT: Final = int(OrderType.LIMIT) | int(TimeInForce.GTC) << 8
+_STOP: Final = int(OrderType.STOP) | int(TimeInForce.GTC) << 8
 _ORDER_WORDS: Final = STATE["orders"].base.itemsize // 8
 _ORDER_FIELDS: Final = {name: _word("orders", 0, name) for name in ("id", "price", "quantity", "filled", "tag")}
 _TIME: Final = _word("time_ns")
@@ -188,7 +203,6 @@ _EQUITY: Final = _word("equity")
 _OPEN_COUNT: Final = _word("open_count")
 _OPEN_ORDERS: Final = _word("open_orders")
 _MULTIPLIER: Final = _word("breaker", "multiplier_ppm")
-_BITS: Final = Flag.POST_ONLY, Flag.REDUCE_ONLY
 
 
 class DeskView:
@@ -270,10 +284,14 @@ class DeskView:
         post_only: bool = False,
         reduce_only: bool = False,
         tag: int = 0,
-        reason: Reason = Reason.SIGNAL_ENTRY,
+        reason: int = _ENTRY,
     ) -> None:
         """Asks to buy `quantity` lots: a limit order (GTC) at `price` ticks, or a market order (IOC) without one."""
-        self._order(0, instrument, quantity, price, post_only, reduce_only, tag, reason)
+        flags = (_POST_ONLY if post_only else 0) | (_REDUCE_ONLY if reduce_only else 0)
+        if price is None:
+            self._ask(_ORDER, flags, instrument, _MARKET, reason, 0, quantity, 0, tag)
+        else:
+            self._ask(_ORDER, flags, instrument, _LIMIT, reason, price, quantity, 0, tag)
 
     def sell(
         self,
@@ -284,54 +302,38 @@ class DeskView:
         post_only: bool = False,
         reduce_only: bool = False,
         tag: int = 0,
-        reason: Reason = Reason.SIGNAL_ENTRY,
+        reason: int = _ENTRY,
     ) -> None:
         """Asks to sell; see `buy`."""
-        self._order(Flag.SELL, instrument, quantity, price, post_only, reduce_only, tag, reason)
+        flags = _SELL | (_POST_ONLY if post_only else 0) | (_REDUCE_ONLY if reduce_only else 0)
+        if price is None:
+            self._ask(_ORDER, flags, instrument, _MARKET, reason, 0, quantity, 0, tag)
+        else:
+            self._ask(_ORDER, flags, instrument, _LIMIT, reason, price, quantity, 0, tag)
 
     def stop(self, instrument: int, side: Side, trigger: int, quantity: int, *, tag: int = 0) -> None:
         """Asks for a protective stop: a reduce-only market order once `trigger` ticks are reached."""
-        flags = Flag.REDUCE_ONLY | Flag.PROTECTIVE | (Flag.SELL if side == Side.SELL else 0)
-        kind = EventKind.ORDER_REQUEST
-        self._ask(kind, flags, instrument, OrderType.STOP, TimeInForce.GTC, Reason.STOP_LOSS, 0, quantity, trigger, tag)
+        flags = _GUARD | (_SELL if side == Side.SELL else 0)
+        self._ask(_ORDER, flags, instrument, _STOP, _STOP_LOSS, 0, quantity, trigger, tag)
 
     def cancel(self, order_id: int) -> None:
         """Asks to cancel an own order."""
-        self._ask(EventKind.CANCEL_REQUEST, 0, -1, 0, 0, 0, 0, 0, 0, 0, order_id)
+        self._ask(_CANCEL, 0, -1, 0, 0, 0, 0, 0, 0, order_id)
 
     def cancel_all(self, instrument: int = -1) -> None:
         """Asks to cancel all own orders of an instrument, or (-1) of all, protective ones too."""
-        self._ask(EventKind.CANCEL_ALL_REQUEST, 0, instrument, 0, 0, 0, 0, 0, 0, 0)
+        self._ask(_CANCEL_ALL, 0, instrument, 0, 0, 0, 0, 0, 0)
 
     def replace(self, order_id: int, price: int, quantity: int) -> None:
         """Asks to give an own order another price and another total quantity."""
-        self._ask(EventKind.REPLACE_REQUEST, 0, -1, 0, 0, 0, price, quantity, 0, 0, order_id)
-
-    def _order(
-        self,
-        side: int,
-        instrument: int,
-        quantity: int,
-        price: int | None,
-        post_only: bool,
-        reduce_only: bool,
-        tag: int,
-        reason: int,
-    ) -> None:
-        flags = side | _BITS[0] * post_only | _BITS[1] * reduce_only
-        kind = EventKind.ORDER_REQUEST
-        if price is None:
-            self._ask(kind, flags, instrument, OrderType.MARKET, TimeInForce.IOC, reason, 0, quantity, 0, tag)
-        else:
-            self._ask(kind, flags, instrument, OrderType.LIMIT, TimeInForce.GTC, reason, price, quantity, 0, tag)
+        self._ask(_REPLACE, 0, -1, 0, 0, price, quantity, 0, 0, order_id)
 
     def _ask(
         self,
         kind: int,
         flags: int,
         instrument: int,
-        order_type: int,
-        force: int,
+        terms: int,
         reason: int,
         price: int,
         quantity: int,
@@ -339,16 +341,16 @@ class DeskView:
         tag: int,
         order_id: int = 0,
     ) -> None:
-        if self.count >= ASKS:
+        count = self.count
+        if count >= ASKS:
             raise StrategyError(
                 f"strategy {self.strategy} asked for more than {ASKS} things at one event: ask for less"
             )
         _ASK.pack_into(
-            self._out, self.count * 64,
-            0, order_type, force, reason, -1, 0, kind, flags, instrument, self.strategy, 0,
-            price, quantity, order_id, trigger, tag,
+            self._out, count * 64,
+            0, terms, reason, -1, 0, kind, flags, instrument, self.strategy, 0, price, quantity, order_id, trigger, tag,
         )  # fmt: skip
-        self.count += 1
+        self.count = count + 1
 
 
 assert _ASK.size == EVENT.itemsize
