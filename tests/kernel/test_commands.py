@@ -117,8 +117,8 @@ def test_flatten_takes_two_steps_and_ends_with_flattened() -> None:
     assert (close["quantity"], close["order_type"], close["time_in_force"]) == (LOTS, OrderType.MARKET, TimeInForce.IOC)
     assert close["flags"] & Flag.SELL
     assert (close["person"], close["reason"]) == (7, Reason.EMERGENCY_EXIT)
-    assert desk.order_of(int(close["order_id"]))["flags"] & OrderFlag.REDUCING
-    desk.fill(int(close["order_id"]), LOTS)
+    assert desk.order_of(close)["flags"] & OrderFlag.REDUCING
+    desk.fill(close, LOTS)
     (flattened,) = of_kind(desk.clock(SECOND), EventKind.FLATTENED)
     assert (flattened["instrument"], flattened["strategy"], flattened["person"]) == (0, 0, 7)
     assert desk.state["flattening"] == 0
@@ -238,3 +238,18 @@ def test_a_scope_that_is_not_there_is_refused(scope: tuple[int, int]) -> None:
     desk = Desk()
     for kind in (EventKind.PAUSE, EventKind.RESUME, EventKind.KILL, EventKind.FLATTEN):
         assert spoken(command(desk, kind, scope)) == [("REFUSED", "INDEX_OUT_OF_RANGE")]
+
+
+def test_a_lock_comes_before_what_time_has_made_due() -> None:
+    """A flatten would send its closing order again in this very second."""
+    desk = Desk()
+    desk.hold(LOTS)
+    (close,) = submitted(command(desk, EventKind.FLATTEN))
+    desk.report(EventKind.ORDER_REJECTED, close)
+    desk.now += 2 * SECOND
+    assert submitted(command(desk, EventKind.LOCK)) == []
+    desk.now += 2 * SECOND
+    assert submitted(desk.clock()) == []
+    command(desk, EventKind.UNLOCK)
+    desk.now += 2 * SECOND
+    assert len(submitted(desk.clock())) == 1

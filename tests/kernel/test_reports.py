@@ -181,3 +181,35 @@ def test_a_funding_payment_told_twice_is_posted_once() -> None:
     desk.event(EventKind.FUNDING_PAYMENT, amount=70, venue_time_ns=501)
     desk.event(EventKind.FUNDING_PAYMENT, amount=70)  # a venue without a time: nobody can tell
     assert int(desk.state["equity"]) - before == 210
+
+
+def test_a_fill_of_a_larger_quantity_that_was_asked_for_is_no_anomaly() -> None:
+    """The venue took the replacement and filled of it; its answer is still on its way."""
+    desk = Desk()
+    order_id = desk.order(1, LOTS)
+    desk.event(EventKind.REPLACE_REQUEST, order_id=order_id, price=PRICE, quantity=LOTS + 5)
+    assert desk.fill(order_id, LOTS) == []
+    assert desk.status(order_id) == OrderStatus.PARTIALLY_FILLED
+    assert desk.fill(order_id, 2) == []
+    desk.report(EventKind.ORDER_REPLACED, order_id, price=PRICE, quantity=LOTS + 5)
+    assert desk.order_of(order_id)["working_lots"] == 3
+    desk.fill(order_id, 3)
+    assert desk.status(order_id) == OrderStatus.FILLED
+    check(desk.state)
+
+
+def test_a_filled_order_whose_replacement_was_refused_is_filled() -> None:
+    desk = Desk()
+    order_id = desk.order(1, LOTS)
+    desk.event(EventKind.REPLACE_REQUEST, order_id=order_id, price=PRICE, quantity=LOTS + 5)
+    desk.fill(order_id, LOTS)
+    desk.report(EventKind.REPLACE_REJECTED, order_id)
+    assert (desk.status(order_id), desk.state["open_count"]) == (OrderStatus.FILLED, 0)
+    check(desk.state)
+
+
+def test_more_than_was_ever_asked_for_is_an_anomaly() -> None:
+    desk = Desk()
+    order_id = desk.order(1, LOTS)
+    desk.event(EventKind.REPLACE_REQUEST, order_id=order_id, price=PRICE, quantity=LOTS + 5)
+    assert spoken(desk.fill(order_id, LOTS + 6)) == [("ANOMALY", "OVERFILL")]

@@ -4,7 +4,6 @@ The whole set: quarterdeck sim --seeds 1..1000 --mutants tests/simulation/mutant
 """
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from quarterdeck.errors import DataError
 from quarterdeck.simulation.mutants import Change, Mutant, apply_mutant, hunt, read_mutants
 
 FOLDER = Path(__file__).parent / "mutants"
+PACKAGE = Path(quarterdeck.__file__).parent
 MUTANTS = {mutant.name: mutant for mutant in read_mutants(FOLDER)}
 
 
@@ -23,13 +23,10 @@ def test_there_are_enough_of_them() -> None:
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_each_fits_the_package_as_it_is(name: str, tmp_path: Path) -> None:
-    for change in MUTANTS[name].changes:
-        target = tmp_path / change.file
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(Path(quarterdeck.__file__).parent / change.file, target)
-    apply_mutant(MUTANTS[name], tmp_path)
-    for change in MUTANTS[name].changes:
-        compile((tmp_path / change.file).read_text(), change.file, "exec")
+    modules = apply_mutant(MUTANTS[name], PACKAGE, tmp_path)
+    assert all(module.startswith("quarterdeck.") for module in modules)
+    for file in modules.values():
+        compile(Path(file).read_text(), file, "exec")
 
 
 @pytest.mark.slow
@@ -44,7 +41,14 @@ def test_a_mutant_that_no_longer_fits_is_named(tmp_path: Path) -> None:
     for old, times in (("one", 2), ("two", 0)):
         mutant = Mutant(why="", changes=(Change(file="a.py", old=old, new=""),), name="m")
         with pytest.raises(DataError, match=f"m: the old text stands there {times} times"):
-            apply_mutant(mutant, tmp_path)
+            apply_mutant(mutant, tmp_path, tmp_path)
+
+
+def test_two_changes_of_one_file_are_both_made(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("one two")
+    changes = (Change(file="a.py", old="one", new="1"), Change(file="a.py", old="two", new="2"))
+    modules = apply_mutant(Mutant(why="", changes=changes), tmp_path, tmp_path)
+    assert Path(modules["quarterdeck.a"]).read_text() == "1 2"
 
 
 def test_a_folder_without_mutants_or_with_nonsense_is_refused(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from quarterdeck.config.sections import (
     Venue,
 )
 from quarterdeck.config.standby import Standby
+from quarterdeck.config.venues import check_venue
 
 __all__ = ["DEFAULT_EXPONENT", "MONEY_UNITS_MAX", "QUANTITY_LOTS_MAX", "DeskConfig", "DeskSettings"]
 
@@ -35,7 +36,6 @@ QUANTITY_LOTS_MAX: Final = 2**42
 RATE_PPB_MAX: Final = 2**33  # what the kernel multiplies by without loss
 VALUE_UNITS_MAX: Final = 2**50  # of one tick of one lot
 TICK_MANTISSA_MAX: Final = 2**20
-USABLE_VENUES: Final = ("simulated", "practice")
 
 Location = tuple[int | str, ...]
 
@@ -339,13 +339,7 @@ def _check_live(desk: DeskSettings) -> None:
 
 def _check_usable(desk: DeskSettings) -> None:
     for index, venue in enumerate(desk.venues):
-        if venue.kind not in USABLE_VENUES:
-            usable = " or ".join(USABLE_VENUES)
-            allowed = f"{usable}: no adapter of {venue.kind} is installed in this version"
-            raise refusal(("venues", index, "kind"), venue.kind, allowed)
-        if (venue.kind == "practice") != (venue.address is not None):
-            allowed = 'where a practice venue listens, such as "practice.sock" or "127.0.0.1:9001"; no other has one'
-            raise refusal(("venues", index, "address"), venue.address or "(missing)", allowed)
+        check_venue(index, venue)
     _check_all_real_or_none(desk)
 
 

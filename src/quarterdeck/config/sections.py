@@ -48,6 +48,9 @@ _CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 Currency: TypeAlias = Annotated[str, Text(_CAPITALS, _CAPITALS, 16, "a currency: capitals and digits, at most 16")]
 _SMALL = _CAPITALS[:26].lower()
 Kind: TypeAlias = Annotated[str, Text(_SMALL, _SMALL + "0123456789_", 48, "a strategy's kind, such as momentum")]
+AccountAddress: TypeAlias = Annotated[
+    str, Text("0", "x0123456789abcdefABCDEF", 42, "0x and 40 hexadecimal digits")
+]
 Places: TypeAlias = Annotated[int, Within("0", "12", "decimal places of the smallest unit")]
 Step: TypeAlias = Annotated[Decimal, Within("0.000000000000000001", "1000000000", "more than 0")]
 
@@ -86,7 +89,16 @@ class Venue(Settings):
     response_latency_ms: Milliseconds = Decimal(50)
     """From the simulated venue's answer to its arrival at the desk."""
     address: str | None = None
-    """Of a practice venue: where its server listens, a socket's path relative to the desk's folder, or HOST:PORT."""
+    """Of a practice venue: where its server listens, a socket's path relative to the desk's folder, or HOST:PORT. Of
+    Hyperliquid: where its twin listens, such as "127.0.0.1:8901"."""
+    account: AccountAddress | None = None
+    """Of Hyperliquid: the address whose money is traded. The key that signs for it comes from the environment."""
+    depth: bool = False
+    """Of Hyperliquid: whole books are subscribed to as well."""
+    dead_man_s: Annotated[int, Within("0", "86400", "seconds")] = 0
+    """Of Hyperliquid: its orders are cancelled there when the desk has not spoken for so long; 0 does not ask for it."""
+    allow_master_key: bool = False
+    """Of Hyperliquid: the key may be the account's own, which could withdraw, and not one of an agent."""
     limits: VenueLimits = VenueLimits()
 
 

@@ -280,7 +280,6 @@ class LiveSession(Session[LiveDesk]):
 
     def _do(self, command: Command, time_ns: int) -> int:
         self._sink.now_ns = time_ns
-        self.desk.feed(moment(EventKind.CLOCK, time_ns))  # what time made due comes before the command, a lock for one
         return self._adopt(command, time_ns) if command.verb is Verb.ADOPT else super()._do(command, time_ns)
 
     def _adopt(self, command: Command, time_ns: int) -> int:

@@ -279,7 +279,7 @@ def _apply_event(state: State, event: Event, actions: Records[Event]) -> int:
         now = event["time_ns"]
         state["time_ns"] = now
         state["kinds"][kind] += 1
-        if now >= state["housekeeping_ns"] and state["session"]:
+        if now >= state["housekeeping_ns"] and state["session"] and kind != EventKind.LOCK:  # a lock comes first
             state["housekeeping_ns"] = now - now % _SECOND_NS + _SECOND_NS
             if house_calls(state):
                 _house(state, event, actions)

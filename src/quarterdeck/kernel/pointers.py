@@ -5,6 +5,7 @@ With the JIT off an "address" is the Python function itself.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, cast
 
 import numba
@@ -56,6 +57,7 @@ EVENT_SIZE = EVENT.itemsize
 call_strategy = _call_compiled if JIT_ENABLED else _call_python
 
 
+@cache
 def address_of(function: StrategyFunction, memory: "np.dtype[np.void]", asks: int) -> tuple[Target, object]:
     """Returns (what `call_strategy` calls, what must be kept alive meanwhile).
 

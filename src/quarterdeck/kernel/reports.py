@@ -155,7 +155,7 @@ def _fit_reducing(state: State, strategy: int, index: int, may_shrink: bool, act
         order = state["orders"][state["open_orders"][place]]
         if order["instrument"] != index or order["strategy"] != strategy or not order["flags"] & OrderFlag.REDUCING:
             continue
-        left = remaining(order)
+        left = max(0, remaining(order))
         most = room if order["side"] == side else 0
         room -= min(left, most)
         if left <= most or order["flags"] & OrderFlag.CANCEL_PENDING:
@@ -209,10 +209,13 @@ def _fill(state: State, event: Event, slot: int, actions: Records[Event]) -> Non
         _odd(state, event, _IMPOSSIBLE_REPORT, actions)
         _book_fill(state, event, int(order["strategy"]), side, actions)
         return
-    full = order["filled"] + event["quantity"] >= order["quantity"]
+    total = order["quantity"]
+    if order["flags"] & OrderFlag.REPLACE_PENDING:  # the venue may have taken the new quantity, and filled of it already
+        total = max(total, order["replace_quantity"])
+    full = order["filled"] + event["quantity"] >= total
     report = Report.FULL_FILL.value if full else Report.PARTIAL_FILL.value
     effect = EFFECT[order["status"], report]
-    if order["filled"] + event["quantity"] > order["quantity"] or effect == Effect.ANOMALY:
+    if order["filled"] + event["quantity"] > total or effect == Effect.ANOMALY:
         _odd(state, event, _OVERFILL, actions)
     order["status"] = next_status(order["status"], report, order["filled"])
     order["filled"] += event["quantity"]
@@ -252,7 +255,11 @@ def _clear_pending(state: State, order: Order, report: int) -> None:
         order["flags"] &= ~OrderFlag.REPLACE_PENDING & 0xFF
         order["replace_price"] = 0
         order["replace_quantity"] = 0
-        set_working(state, order, remaining(order))
+        if order["filled"] >= order["quantity"]:  # it waited for an answer only
+            order["status"] = OrderStatus.FILLED
+            close_order(state, order["id"] % ORDERS)
+        else:
+            set_working(state, order, remaining(order))
 
 
 @compiled

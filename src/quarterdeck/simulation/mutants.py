@@ -1,4 +1,4 @@
-"""Bugs put in on purpose, each into a copy of the package: a simulator that does not find them proves nothing.
+"""Bugs put in on purpose, in processes of their own: a simulator that does not find them proves nothing.
 
 A mutant is a JSON file: {"why": one sentence, "changes": [{"file": path below the package, "old": text, "new": text}]}.
 `old` must stand there exactly once, so that a mutant which no longer fits is noticed.
@@ -6,7 +6,6 @@ A mutant is a JSON file: {"why": one sentence, "changes": [{"file": path below t
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -77,16 +76,24 @@ def read_mutants(folder: Path) -> list[Mutant]:
     return mutants
 
 
-def apply_mutant(mutant: Mutant, package: Path) -> None:
-    """Puts the bug into a copy of the package. DataError when the text is not there exactly once."""
+def apply_mutant(mutant: Mutant, package: Path, folder: Path) -> dict[str, str]:
+    """Writes each changed module of `package` into `folder`; returns module name -> file.
+
+    DataError when an old text does not stand there exactly once.
+    """
+    texts: dict[str, str] = {}
     for change in mutant.changes:
-        path = package / change.file
-        text = path.read_text(encoding="utf-8")
+        text = texts.get(change.file) or (package / change.file).read_text(encoding="utf-8")
         if text.count(change.old) != 1:
-            raise DataError(
-                str(path), f"mutant {mutant.name}: the old text stands there {text.count(change.old)} times"
-            )
-        path.write_text(text.replace(change.old, change.new), encoding="utf-8")
+            found = text.count(change.old)
+            raise DataError(change.file, f"mutant {mutant.name}: the old text stands there {found} times")
+        texts[change.file] = text.replace(change.old, change.new)
+    modules: dict[str, str] = {}
+    for number, (file, text) in enumerate(texts.items()):
+        changed = folder / f"{number}.py"
+        changed.write_text(text, encoding="utf-8")
+        modules["quarterdeck." + file.removesuffix(".py").replace("/", ".")] = str(changed)
+    return modules
 
 
 def hunt(mutants: Sequence[Mutant], seeds: str, events: int, workers: int) -> Iterator[Found]:
@@ -96,15 +103,11 @@ def hunt(mutants: Sequence[Mutant], seeds: str, events: int, workers: int) -> It
 
 
 def _search(mutant: Mutant, seeds: str, events: int) -> Found:
+    wanted, played = seeds_of(seeds), 0
     with tempfile.TemporaryDirectory(prefix="quarterdeck-mutant-") as folder:
-        package = Path(folder) / "quarterdeck"
-        shutil.copytree(Path(quarterdeck.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
-        apply_mutant(mutant, package)
-        wanted = seeds_of(seeds)
-        played = 0
-        for start in range(wanted[0], wanted[-1] + 1, _STEP):
-            part = wanted[start - wanted[0] : start - wanted[0] + _STEP]
-            told = _run(folder, mutant, part, events)
+        modules = apply_mutant(mutant, Path(quarterdeck.__file__).parent, Path(folder))
+        for start in range(0, len(wanted), _STEP):
+            told = _run(mutant, modules, wanted[start : start + _STEP], events)
             played += told["seeds"]
             if told["found"]:
                 first = told["found"][0]
@@ -112,25 +115,29 @@ def _search(mutant: Mutant, seeds: str, events: int) -> Found:
     return Found(mutant.name, None, f"{played} seeds show nothing of: {mutant.why}")
 
 
-def _run(folder: str, mutant: Mutant, seeds: range, events: int) -> dict[str, Any]:
-    """Plays seeds in a process that imports the copy."""
-    environment = {**os.environ, "PYTHONPATH": folder, "QUARTERDECK_CAPACITY": "small"}
+# What the process does first: the changed modules are found before the package's own. The package itself is not copied,
+# since numba would compile a copy anew.
+_CHILD: Final = """
+import importlib.util, json, sys
+changed = json.loads(sys.argv.pop(1))
+class Changed:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        return importlib.util.spec_from_file_location(name, changed[name]) if name in changed else None
+sys.meta_path.insert(0, Changed)
+from quarterdeck.cli import main
+main()
+"""
+
+
+def _run(mutant: Mutant, modules: dict[str, str], seeds: range, events: int) -> dict[str, Any]:
+    """Plays seeds in a process that has the bug."""
+    environment = {**os.environ, "QUARTERDECK_CAPACITY": "small"}
     if mutant.compiled:
         environment["NUMBA_DISABLE_JIT"] = "1"
-    command = [
-        sys.executable,
-        "-c",
-        "from quarterdeck.cli import main; main()",
-        "sim",
-        "--json",
-        "--first",
-        "--workers",
-        "1",
-    ]
+    command = [sys.executable, "-c", _CHILD, json.dumps(modules), "sim", "--json", "--first", "--workers", "1"]
     command += ["--seeds", f"{seeds[0]}..{seeds[-1]}", "--events", str(events)]
-    done = subprocess.run(
-        command, env=environment, cwd=folder, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
-    )
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
     if done.returncode not in (0, 1) or not done.stdout.startswith("{"):
         raise DataError(mutant.name, f"the mutant does not run: {done.stderr.strip()[-400:]}")
     return json.loads(done.stdout)

@@ -1,0 +1,87 @@
+"""What a [[venues]] table may say, by the kind of venue: one rule for each.
+
+| kind        | address                                       | account, depth, dead_man_s, allow_master_key |
+|-------------|-----------------------------------------------|----------------------------------------------|
+| simulated   | none                                          | none                                         |
+| practice    | a socket's path, or HOST:PORT                 | none                                         |
+| hyperliquid | HOST:PORT of a twin, on this machine's own    | account is required                          |
+|             | loopback and nowhere else                     |                                              |
+| any other   | no adapter is installed                       |                                              |
+"""
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from quarterdeck.config.figures import refusal
+from quarterdeck.config.sections import Venue
+
+__all__ = ["check_venue"]
+
+_DIGITS: Final = 42  # of an account, 0x with them
+_DEAD_MAN_LEAST_S: Final = 15  # the venue wants 5 s, and the desk speaks three times in the time
+_OF_HYPERLIQUID: Final = ("account", "depth", "dead_man_s", "allow_master_key")
+
+Refuse = Callable[[int, Venue], None]
+
+
+def check_venue(index: int, venue: Venue) -> None:
+    """Refuses the venue at that place of [[venues]] where it says what its kind does not, or cannot be used here."""
+    rule = _RULES.get(venue.kind)
+    if rule is None:
+        allowed = f"{' or '.join(_RULES)}: no adapter of {venue.kind} is installed in this version"
+        raise refusal(("venues", index, "kind"), venue.kind, allowed)
+    rule(index, venue)
+    if venue.kind == "hyperliquid":
+        return
+    for key in _OF_HYPERLIQUID:
+        if key in venue.model_fields_set:
+            allowed = f"left out: a {venue.kind} venue has none, only hyperliquid does"
+            raise refusal(("venues", index, key), getattr(venue, key), allowed)
+
+
+def _simulated(index: int, venue: Venue) -> None:
+    _check_address(index, venue, wanted=False)
+
+
+def _practice(index: int, venue: Venue) -> None:
+    _check_address(index, venue, wanted=True)
+
+
+def _check_address(index: int, venue: Venue, *, wanted: bool) -> None:
+    if wanted == (venue.address is None):
+        allowed = 'where a practice venue listens, such as "practice.sock" or "127.0.0.1:9001"; no other has one'
+        raise refusal(("venues", index, "address"), venue.address or "(missing)", allowed)
+
+
+def _hyperliquid(index: int, venue: Venue) -> None:
+    """An adapter that has passed no conformance run sees no market but a twin's."""
+    if not _on_loopback(venue.address or ""):
+        allowed = (
+            "this version trades on a twin only: the numbers of this machine's own loopback and the twin's port, "
+            'such as "127.0.0.1:8901" (quarterdeck twin hyperliquid --port 8901)'
+        )
+        raise refusal(("venues", index, "address"), venue.address or "(missing)", allowed)
+    account = venue.account or ""
+    if len(account) != _DIGITS or account[1] != "x" or "x" in account[2:]:
+        allowed = "the address of the account that is traded: 0x and 40 hexadecimal digits"
+        raise refusal(("venues", index, "account"), venue.account or "(missing)", allowed)
+    if 0 < venue.dead_man_s < _DEAD_MAN_LEAST_S:
+        allowed = f"0 (not used), or {_DEAD_MAN_LEAST_S} seconds or more"
+        raise refusal(("venues", index, "dead_man_s"), venue.dead_man_s, allowed)
+
+
+def _on_loopback(address: str) -> bool:
+    """Whether it is HOST:PORT with a host in numbers that no packet leaves this machine for. A name may lead anywhere."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not (port.isascii() and port.isdecimal()) or not 0 < int(port) < 65_536:
+        return False
+    bracketed = host.startswith("[") and host.endswith("]")
+    try:
+        number = ipaddress.ip_address(host[1:-1] if bracketed else host)
+    except ValueError:
+        return False
+    return number.is_loopback and bracketed == (number.version == 6)
+
+
+_RULES: Final[Mapping[str, Refuse]] = {"simulated": _simulated, "practice": _practice, "hyperliquid": _hyperliquid}
