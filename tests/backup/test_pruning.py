@@ -14,13 +14,12 @@ from hypothesis import strategies as st
 from quarterdeck.audit import DeskFiles, audit
 from quarterdeck.audit.files import DeskFiles as Files
 from quarterdeck.backup import drill, prune, restore
-from quarterdeck.backup.drill import oldest_snapshot
 from quarterdeck.backup.pruning import youngest_ns
 from quarterdeck.config import DeskConfig
 from quarterdeck.errors import AuditError, BackupError, ReplayError
 from quarterdeck.journal import JournalReader, Snapshot, read_snapshot, write_snapshot
 from quarterdeck.journal.disk import OperatingSystemDisk
-from quarterdeck.runtime.replay import Replayer, replay
+from quarterdeck.runtime.replay import Replayer, oldest_snapshot, replay, replay_desk
 from tests.backup.builders import DAY_NS, back_up, desk, files_of, policy, snapshots, store
 from tests.runtime.recording import START_NS
 
@@ -58,9 +57,10 @@ def test_old_segments_go_with_a_record_and_the_state_is_still_there(old: DeskCon
     assert [record.next_sequence for record in found.prunes] == [report.next_sequence]
     assert found.prunes[0].journal_keep_days == policy().journal_keep_days
     reader = JournalReader(files.journal)
-    replayer = Replayer(reader, oldest_snapshot(files, reader))
+    replayer = Replayer(reader, oldest_snapshot(files.snapshots, reader))
     replayer.advance()
     assert replayer.digest == digest
+    assert replay_desk(files.root).result.digest == digest
     again = prune(files, policy(), LATE_NS)
     assert again.segments == ()
     assert len(audit(files).prunes) == 1

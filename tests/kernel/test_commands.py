@@ -117,8 +117,8 @@ def test_flatten_takes_two_steps_and_ends_with_flattened() -> None:
     assert (close["quantity"], close["order_type"], close["time_in_force"]) == (LOTS, OrderType.MARKET, TimeInForce.IOC)
     assert close["flags"] & Flag.SELL
     assert (close["person"], close["reason"]) == (7, Reason.EMERGENCY_EXIT)
-    assert desk.order_of(close)["flags"] & OrderFlag.REDUCING
-    desk.fill(close, LOTS)
+    assert desk.order_of(int(close["order_id"]))["flags"] & OrderFlag.REDUCING
+    desk.fill(int(close["order_id"]), LOTS)
     (flattened,) = of_kind(desk.clock(SECOND), EventKind.FLATTENED)
     assert (flattened["instrument"], flattened["strategy"], flattened["person"]) == (0, 0, 7)
     assert desk.state["flattening"] == 0

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from quarterdeck.audit.files import DeskFiles
 from quarterdeck.audit.secrets import Identity
@@ -18,11 +18,11 @@ from quarterdeck.backup.manifest import Manifest
 from quarterdeck.backup.restoring import restore
 from quarterdeck.backup.store import Store
 from quarterdeck.errors import JournalError, QuarterdeckError
-from quarterdeck.journal import JournalReader, Seal, Snapshot, digest_word, newest_valid, read_snapshot
+from quarterdeck.journal import JournalReader, Seal, digest_word, newest_valid
 from quarterdeck.kernel.vocabulary import EventKind
-from quarterdeck.runtime.replay import Replayer
+from quarterdeck.runtime.replay import Replayer, oldest_snapshot
 
-__all__ = ["DrillReport", "drill", "oldest_snapshot"]
+__all__ = ["DrillReport", "drill"]
 
 _SECOND_NS: Final = 1_000_000_000
 
@@ -116,30 +116,6 @@ def drill(
     return report
 
 
-def oldest_snapshot(files: DeskFiles, reader: JournalReader) -> Snapshot | None:
-    """Returns the oldest snapshot that is of this journal and of this program's layout; None where there is none."""
-    for path in sorted(files.snapshots.glob("*.qds")):
-        try:
-            shot = read_snapshot(path)
-        except JournalError:
-            continue
-        if _stands(shot, reader):
-            return shot
-    return None
-
-
-def _stands(shot: Snapshot, reader: JournalReader) -> bool:
-    """Whether the record before the snapshot is the seal that the snapshot was taken at."""
-    if shot.desk != reader.desk or not reader.first_sequence < shot.sequence <= reader.next_sequence:
-        return False
-    before = reader.record(shot.sequence - 1)
-    return _is_seal(before) and Seal.parse(before.tobytes(), shot.sequence - 1).chain == shot.chain
-
-
-def _is_seal(record: Any) -> bool:
-    return int(record["kind"][0]) == EventKind.SEAL
-
-
 def _replay(files: DeskFiles, manifest: Manifest, report: DrillReport) -> None:
     began = time.perf_counter()
     shot, _ = newest_valid(files.snapshots)
@@ -148,7 +124,7 @@ def _replay(files: DeskFiles, manifest: Manifest, report: DrillReport) -> None:
     report.recover_s = time.perf_counter() - began
     began = time.perf_counter()
     reader = JournalReader(files.journal)
-    begin = None if reader.first_sequence == 0 else oldest_snapshot(files, reader)
+    begin = None if reader.first_sequence == 0 else oldest_snapshot(files.snapshots, reader)
     replayer = Replayer(reader, begin)
     replayer.advance()
     report.replay_s = time.perf_counter() - began
@@ -174,7 +150,7 @@ def _compare(live: DeskFiles, manifest: Manifest, report: DrillReport) -> None:
     except JournalError as problem:
         report.problems.append(f"the desk's own journal cannot be compared: {problem}")
         return
-    if not _is_seal(record):
+    if int(record["kind"][0]) != EventKind.SEAL:
         report.problems.append(
             f"record {manifest.sequence - 1} of the desk's own journal is no seal: it is another one"
         )

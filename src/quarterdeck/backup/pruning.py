@@ -14,7 +14,6 @@ from quarterdeck.audit.files import DeskFiles
 from quarterdeck.audit.keys import obtain_key, trusted_keys
 from quarterdeck.audit.prunes import PrunedSegment, PruneRecord, append_prune, read_prunes
 from quarterdeck.audit.verification import audit
-from quarterdeck.backup.drill import oldest_snapshot
 from quarterdeck.backup.retention import expired
 from quarterdeck.config.backup import Backup
 from quarterdeck.errors import AuditError, BackupError
@@ -23,7 +22,7 @@ from quarterdeck.journal.blocks import chain_end
 from quarterdeck.journal.checks import RECORD_BYTES
 from quarterdeck.journal.segment import HEADER_BYTES, Segment, segment_paths
 from quarterdeck.kernel.vocabulary import EventKind
-from quarterdeck.runtime.replay import Replayer
+from quarterdeck.runtime.replay import Replayer, oldest_snapshot
 
 __all__ = ["PruneReport", "doomed_segments", "prune", "youngest_ns"]
 
@@ -81,7 +80,7 @@ def _prune(files: DeskFiles, settings: Backup, now_ns: int, dry: bool, disk: Dis
     if not dry:
         _finish(files, reader, disk)
         reader = JournalReader(files.journal, disk=disk)
-    shot = oldest_snapshot(files, reader)
+    shot = oldest_snapshot(files.snapshots, reader)
     if shot is None:
         why = "no snapshot of it is kept that this program can read, so its state is rebuilt from its first record"
         return PruneReport((), reader.first_sequence, reader.first_sequence, 0, why, dry)

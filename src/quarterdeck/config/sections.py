@@ -96,7 +96,7 @@ class Venue(Settings):
     depth: bool = False
     """Of Hyperliquid: whole books are subscribed to as well."""
     dead_man_s: Annotated[int, Within("0", "86400", "seconds")] = 0
-    """Of Hyperliquid: its orders are cancelled there when the desk has not spoken for so long; 0 does not ask for it."""
+    """Of Hyperliquid: it cancels the orders of a desk that has not spoken for so long; 0 does not ask for it."""
     allow_master_key: bool = False
     """Of Hyperliquid: the key may be the account's own, which could withdraw, and not one of an agent."""
     limits: VenueLimits = VenueLimits()

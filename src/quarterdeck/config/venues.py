@@ -72,7 +72,7 @@ def _hyperliquid(index: int, venue: Venue) -> None:
 
 
 def _on_loopback(address: str) -> bool:
-    """Whether it is HOST:PORT with a host in numbers that no packet leaves this machine for. A name may lead anywhere."""
+    """Whether it is HOST:PORT, the host a number that no packet leaves this machine for. A name may lead anywhere."""
     host, colon, port = address.rpartition(":")
     if not colon or not (port.isascii() and port.isdecimal()) or not 0 < int(port) < 65_536:
         return False

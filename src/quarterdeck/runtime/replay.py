@@ -16,8 +16,8 @@ from typing import Any, Final, cast
 
 import numpy as np
 
-from quarterdeck.errors import ReplayError
-from quarterdeck.journal import Block, JournalReader, Seal, Snapshot, TornTail, digest_word, newest_valid
+from quarterdeck.errors import JournalError, ReplayError
+from quarterdeck.journal import Block, JournalReader, Seal, Snapshot, TornTail, digest_word, newest_valid, read_snapshot
 from quarterdeck.journal.schema import check_not_newer
 from quarterdeck.kernel.account import apply_event, digest, new_actions, new_state
 from quarterdeck.kernel.capacity import CAPACITY, CAPACITY_VARIABLE
@@ -34,6 +34,8 @@ __all__ = [
     "ReplayResult",
     "Replayer",
     "apply_records",
+    "desk_replayer",
+    "oldest_snapshot",
     "replay",
     "replay_desk",
 ]
@@ -246,13 +248,33 @@ def replay(
     return _result(replayer, began)
 
 
+def desk_replayer(desk: Path) -> Replayer:
+    """Returns a replayer at a desk's first record, or at its oldest usable snapshot where that record was pruned."""
+    reader = JournalReader(desk)
+    return Replayer(reader, None if reader.first_sequence == 0 else oldest_snapshot(desk / SNAPSHOTS, reader))
+
+
+def oldest_snapshot(directory: Path, reader: JournalReader) -> Snapshot | None:
+    """Returns the oldest snapshot of this journal that this program can read; None where there is none."""
+    for path in sorted(directory.glob("*.qds")):
+        try:
+            shot = read_snapshot(path)
+            _check_snapshot(reader, shot)
+        except (JournalError, ReplayError):
+            continue
+        if shot.sequence > reader.first_sequence:
+            return shot
+    return None
+
+
 def replay_desk(desk: Path, *, progress: Progress | None = None) -> DeskReplay:
     """Replays a desk's journal from its first record; its newest valid snapshot must be a state passed on the way.
 
-    ReplayError also when that snapshot differs, which names the first part of the state that does.
+    Where its first records were pruned the replay begins at the oldest snapshot kept. ReplayError also when the newest
+    snapshot differs, which names the first part of the state that does.
     """
     began = time.perf_counter()
-    replayer = Replayer(JournalReader(desk))
+    replayer = desk_replayer(desk)
     kept, skipped = newest_valid(desk / SNAPSHOTS)
     if kept is not None:
         _check_snapshot(replayer.reader, kept)

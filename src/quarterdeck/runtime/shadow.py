@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from quarterdeck.config import DeskConfig
 from quarterdeck.errors import StrategyError
-from quarterdeck.journal import Block, JournalReader, decode
+from quarterdeck.journal import Block, decode
 from quarterdeck.kernel.account import apply, new_events
 from quarterdeck.kernel.vocabulary import EventKind
 from quarterdeck.runtime.host import CompiledHost, Host, PythonHost, StrategySource, host_strategies
-from quarterdeck.runtime.replay import Progress, Replayer
+from quarterdeck.runtime.replay import Progress, Replayer, desk_replayer
 from quarterdeck.strategies.asking import ASKS
 from quarterdeck.strategies.views import view_of
 
@@ -102,7 +102,7 @@ def shadow(
     difference. ReplayError, JournalCorrupt and ConfigError as `replay` and `host_strategies`; StrategyError when a
     strategy breaks its contract.
     """
-    replayer = Replayer(JournalReader(path))
+    replayer = desk_replayer(path)
 
     def begin() -> tuple[Host, ...]:
         hosts = host_strategies(config, replayer.states, sources)

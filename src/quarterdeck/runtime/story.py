@@ -21,7 +21,7 @@ from quarterdeck.kernel.layout import Records
 from quarterdeck.kernel.records import INSTRUMENTS, ORDERS, Event, State
 from quarterdeck.kernel.vocabulary import Decision, EventKind, OrderStatus
 from quarterdeck.runtime.chapters import Chapter, Holding, Moment, Narrator
-from quarterdeck.runtime.replay import Replayer
+from quarterdeck.runtime.replay import Replayer, desk_replayer
 from quarterdeck.runtime.wording import Wording, order_name, parse_order
 
 __all__ = ["Story", "why", "why_rejected"]
@@ -224,7 +224,7 @@ def why(path: Path, word: str, config: DeskConfig | None = None) -> Story:
 
 def why_rejected(path: Path, tag: int, config: DeskConfig | None = None) -> list[Story]:
     """Tells of every request with that tag which the rails refused, in order. DeskError when there is none."""
-    replayer = Replayer(JournalReader(path))
+    replayer = desk_replayer(path)
     narrator = Narrator(replayer.states, Wording(replayer.states, config))
     stories: list[Story] = []
 
@@ -244,7 +244,7 @@ def why_rejected(path: Path, tag: int, config: DeskConfig | None = None) -> list
 
 
 def _why_order(path: Path, order_id: int, config: DeskConfig | None) -> Story:
-    replayer = Replayer(JournalReader(path))
+    replayer = desk_replayer(path)
     watch = _OrderWatch(replayer, order_id, config)
     replayer.advance(mover=watch.move)
     if watch.order is None:
@@ -257,7 +257,7 @@ def _why_record(path: Path, sequence: int, config: DeskConfig | None) -> Story:
     reader = JournalReader(path)
     record: Any = reader.record(sequence)
     kind = int(record["kind"][0])
-    replayer = Replayer(reader)
+    replayer = desk_replayer(path)
     if kind in _NAMING and record["order_id"][0]:
         return _why_order(path, int(record["order_id"][0]), config)
     if kind in _OWN_RECORDS:

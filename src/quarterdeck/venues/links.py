@@ -1,11 +1,15 @@
 """Which adapter speaks to which kind of venue: one table."""
 
+import os
 from collections.abc import Callable
 from typing import Final
 
 from quarterdeck.config import DeskConfig
 from quarterdeck.errors import ConfigError
 from quarterdeck.venues.addresses import Address
+from quarterdeck.venues.hyperliquid import HyperliquidOptions, HyperliquidVenue, Signer
+from quarterdeck.venues.hyperliquid.terms import desk_instruments
+from quarterdeck.venues.identity import desk_tag
 from quarterdeck.venues.practice.terms import desk_terms
 from quarterdeck.venues.practice.venue import PracticeOptions, PracticeVenue
 from quarterdeck.venues.protocol import Venue
@@ -26,13 +30,32 @@ def _practice(config: DeskConfig, row: int, say: Say) -> Venue:
     return PracticeVenue(address, config.desk.name, config.desk.name, terms, PracticeOptions(say=say))
 
 
-_ADAPTERS: Final[dict[str, Callable[[DeskConfig, int, Say], Venue]]] = {"practice": _practice}
+def _hyperliquid(config: DeskConfig, row: int, say: Say) -> Venue:
+    """The key comes from the environment. The address is a twin's: the configuration takes no other in this version."""
+    settings = config.venues[row]
+    options = HyperliquidOptions(
+        name=settings.name,
+        address=f"http://{settings.address}",
+        account=settings.account or "",
+        depth=settings.depth,
+        dead_man_s=float(settings.dead_man_s),
+        allow_master_key=settings.allow_master_key,
+    )
+    instruments = desk_instruments(config, row)
+    signer = Signer.from_environment(os.environ, mainnet=options.mainnet)
+    return HyperliquidVenue(instruments, desk_tag(config.desk.name), options, signer, say)
+
+
+_ADAPTERS: Final[dict[str, Callable[[DeskConfig, int, Say], Venue]]] = {
+    "practice": _practice,
+    "hyperliquid": _hyperliquid,
+}
 
 
 def open_venue(config: DeskConfig, row: int, say: Say = _silent) -> Venue:
     """Returns the venue at that row of the configuration, not connected yet; `say` hears sentences from any thread.
 
-    ConfigError: no adapter speaks to its kind, or its address is none.
+    ConfigError: no adapter speaks to its kind, its address is none, its key is missing, its terms are not the venue's.
     """
     kind = config.venues[row].kind
     if kind not in _ADAPTERS:

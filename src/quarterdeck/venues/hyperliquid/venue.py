@@ -75,6 +75,7 @@ class HyperliquidOptions:
 
     address: str
     account: str
+    name: str = "hyperliquid"
     mainnet: bool = False
     depth: bool = False
     dead_man_s: float = 0.0
