@@ -303,7 +303,7 @@ BAD = (
         '"simulated"',
         '"binance"',
         "venues[venue].kind = 'binance'",
-        "simulated or practice: no adapter of binance is installed in this version",
+        "simulated or practice or hyperliquid: no adapter of binance is installed in this version",
     ),
     (
         'base_currency = "USD"',

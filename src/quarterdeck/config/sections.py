@@ -198,6 +198,8 @@ class Journal(Settings):
     fsync: Literal["os", "group", "always"] = "group"
     """When records are forced to the disk: left to the system, at most `group_ms` late, or before each effect."""
     group_ms: Annotated[int, Within("1", "1000", "milliseconds")] = 5
+    spool: bool = False
+    """A live desk's records are stored in a mapped file as they are laid, and written once its orders have left."""
     segment_records: Annotated[int, Within("1024", "67108864", "records of 64 bytes")] = 1_048_576
     block_records: Annotated[int, Within("64", "1048576", "records of 64 bytes")] = 65_536
     """Records between two seals of the hash chain."""
@@ -211,6 +213,8 @@ class Journal(Settings):
     def _possible(self) -> Self:
         if self.block_records > self.segment_records:
             raise refusal("block_records", self.block_records, f"at most segment_records ({self.segment_records})")
+        if self.spool and self.fsync == "always":
+            raise refusal("spool", self.spool, 'false while fsync is "always": what a spool holds is on no medium yet')
         return self
 
 

@@ -139,9 +139,7 @@ class Courier:
 
     def next_due_ns(self) -> int:
         """When `tick` has something to do."""
-        if self._unsent_yet:
-            return self.now_ns
-        if len(self.reports):  # said while the kernel was at work: a sink cannot speak to it
+        if self._unsent_yet or len(self.reports):  # said while the kernel was at work: a sink cannot speak to it
             return self.now_ns
         due = min(self.post.next_due_ns, self.rounds.due_ns if self.up else NEVER_NS)
         if self.up:
@@ -179,6 +177,9 @@ class Courier:
         order = self.table.find(int(action["order_id"]))
         if order is None:
             return
+        if not self.venue.capabilities.amend:
+            self._do_without(order)
+            return
         flags, number = int(action["flags"]), self.post.number()
         expires_ns, settled_ns = self._window()
         request = Amend(
@@ -198,6 +199,12 @@ class Courier:
             expires_ns=expires_ns,
         )
         self._leave(request, settled_ns)
+
+    def _do_without(self, order: LocalOrder) -> None:
+        """A venue that cannot amend: its terms are wanted no longer, so it is cancelled, unless it protects."""
+        self._report(EventKind.REPLACE_REJECTED, order.order_id, order.instrument, order.strategy)
+        if not order.trigger_price and not order.cancel_pending:
+            self.send_cancel(order.order_id, order.venue_order_id, order.instrument, order.strategy)
 
     def _leave(self, request: Place | Amend, settled_ns: int) -> None:
         """Sends it once the venue has answered: a position not confirmed may not be there to be reduced."""
@@ -246,8 +253,8 @@ class Courier:
             for order in message.orders:
                 self.hear(order, asked=False)
         elif isinstance(message, FundingNews):
-            for payment in message.payments:
-                if payment.instrument in self.books.instruments and payment.venue_time_ns > self.books.opened_ns:
+            for payment in message.payments:  # what was paid before the desk opened is in what it took over
+                if payment.instrument in self.books.instruments and 0 < self.books.opened_ns < payment.venue_time_ns:
                     self.reports.funding(payment)
         elif isinstance(message, Line):
             self._line(message)
@@ -372,14 +379,9 @@ class Courier:
 
     def _take_terms(self, order: LocalOrder, said: OrderReport) -> None:
         self.reports.order(
-            EventKind.ORDER_REPLACED,
-            order.order_id,
-            order.instrument,
-            order.strategy,
-            price=said.price,
-            value=said.quantity,
-            venue_order_id=said.venue_order_id,
-        )
+            EventKind.ORDER_REPLACED, order.order_id, order.instrument, order.strategy,
+            price=said.price, value=said.quantity, venue_order_id=said.venue_order_id,
+        )  # fmt: skip
 
     def _end(self, order: LocalOrder, end: _End) -> None:
         """Closes an order, once every fill that the venue counts is here."""

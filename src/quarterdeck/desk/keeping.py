@@ -32,6 +32,7 @@ def journal_options(settings: Journal) -> JournalOptions:
         block_records=settings.block_records,
         fsync=settings.fsync,
         group_ms=float(settings.group_ms),
+        spool=settings.spool,
     )
 
 

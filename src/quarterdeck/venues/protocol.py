@@ -18,6 +18,7 @@ class Capabilities:
     post_only: bool = True
     reduce_only: bool = True
     amend: bool = True
+    """Changes price and quantity of a working order, which stays the same order. Without it the order is cancelled."""
     stops: bool = True
     expiry: bool = True
     """Refuses a Place that arrives after its `expires_ns`. Without it a Place may arrive late by `latest_ms`."""

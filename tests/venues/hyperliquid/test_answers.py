@@ -15,6 +15,7 @@ from quarterdeck.venues.messages import (
     AskOrder,
     AskOrders,
     Balance,
+    FundingNews,
     Holding,
     Lost,
     OrderAnswer,
@@ -30,6 +31,7 @@ ASK = AskOrder(request_id=1, order_id=77, venue_order_id=0, instrument=2, strate
 
 def read(request: Request, *bodies: bytes, status: int = 200, venue_ns: int = 0) -> Any:
     reader = AnswerReader(universe(), Reader(universe(), TAG))
+    bodies = (*bodies, b"[]") if isinstance(request, AskFills) and len(bodies) == 1 else bodies  # nothing was paid
     return reader.read(request, [Reply(status, body) for body in bodies], venue_ns)
 
 
@@ -141,6 +143,34 @@ def test_full_page_of_fills_leaves_its_last_millisecond_for_the_next() -> None:
     crowd = [fill(tid=number + 1, time=first) for number in range(2000)]
     answer = read(AskFills(request_id=5, since_ns=0), raw(crowd))
     assert (len(answer.fills), answer.until_ns) == (2000, (first + 1) * 1_000_000 - 1)
+
+
+def payment(hours: int, coin: str = "XRP", usdc: str = "-0.5") -> dict[str, Any]:
+    delta = {"type": "funding", "coin": coin, "usdc": usdc, "szi": "100", "fundingRate": "0.0000125", "nSamples": None}
+    return {"time": 1_700_000_000_000 + hours * 3_600_000, "hash": "0x0", "delta": delta}
+
+
+def funding(rows: list[dict[str, Any]]) -> FundingNews | None:
+    reader = AnswerReader(universe(), Reader(universe(), TAG))
+    return reader.funding([Reply(200, b"[]"), Reply(200, raw(rows))])
+
+
+def test_funding_comes_with_the_fills_oldest_first() -> None:
+    told = funding([payment(2, usdc="0.25"), payment(1), payment(1, coin="BTC")])
+    assert told is not None
+    assert [(one.instrument, one.amount) for one in told.payments] == [(2, -50_000_000), (2, 25_000_000)]
+    assert told.payments[0].venue_time_ns == payment(1)["time"] * 1_000_000
+    assert funding([payment(1, coin="BTC")]) is None
+    with pytest.raises(BadMessage, match="userFunding"):
+        funding([payment(1, usdc="a lot")])
+
+
+def test_a_full_page_of_funding_ends_the_part() -> None:
+    hours = [payment(hour) for hour in range(500)]
+    answer = read(AskFills(request_id=5, since_ns=0), raw([fill(time=payment(900)["time"])]), raw(hours))
+    assert (answer.more, answer.until_ns) == (True, hours[-1]["time"] * 1_000_000 - 1)
+    answer = read(AskFills(request_id=5, since_ns=0), raw([fill()]), raw(hours[:-1]))
+    assert (answer.more, answer.until_ns) == (False, fill()["time"] * 1_000_000)
 
 
 def test_spot_fee_in_tokens_is_valued_at_the_price() -> None:

@@ -103,6 +103,7 @@ def test_damaged_answers_are_answers_or_bad_messages() -> None:
     state = {"assetPositions": [{"position": position}], "marginSummary": {"accountValue": "1"}, "time": TIME}
     spot = {"balances": [{"coin": "XRP", "token": 7, "total": "3.14"}]}
     told = {"status": "order", "order": update("open")}
+    payment = {"time": TIME, "hash": "0x0", "delta": {"type": "funding", "coin": "XRP", "usdc": "-0.5", "szi": "1.0"}}
     cases: list[tuple[Any, Any]] = [
         (place(), {"status": "ok", "response": {"type": "order", "data": {"statuses": [{"resting": {"oid": 5}}]}}}),
         (place(), {"status": "err", "response": "Invalid nonce: duplicate nonce 5"}),
@@ -118,8 +119,13 @@ def test_damaged_answers_are_answers_or_bad_messages() -> None:
         replies = [Reply(200, damaged(chance, body))]
         if isinstance(request, AskAccount):
             replies.append(Reply(200, damaged(chance, spot)))
+        if isinstance(request, AskFills):
+            replies.append(Reply(200, damaged(chance, [payment])))
         try:
             assert reader.read(request, replies).request_id == request.request_id
+            if isinstance(request, AskFills):
+                paid = reader.funding(replies)
+                assert paid is None or len(paid.payments) == 1
         except BadMessage as error:
             bad += len(error.problem) <= 200
     assert 2_000 < bad < ANSWERS

@@ -133,7 +133,10 @@ def test_amend_names_the_order_and_gives_it_whole() -> None:
         (AskOrders(request_id=1), [{"type": "frontendOpenOrders", "user": USER}]),
         (
             AskFills(request_id=1, since_ns=1_700_000_000_999_999_999),
-            [{"type": "userFillsByTime", "user": USER, "startTime": 1_700_000_000_999, "aggregateByTime": False}],
+            [
+                {"type": "userFillsByTime", "user": USER, "startTime": 1_700_000_000_999, "aggregateByTime": False},
+                {"type": "userFunding", "user": USER, "startTime": 1_700_000_000_999},
+            ],
         ),
         (
             AskAccount(request_id=1),

@@ -11,7 +11,7 @@ from quarterdeck.venues.hyperliquid.lineage import Lineage
 from quarterdeck.venues.hyperliquid.reader import Reader
 from quarterdeck.venues.hyperliquid.schema import OrderUpdate
 from quarterdeck.venues.hyperliquid.stream import GREETING, StreamReader
-from quarterdeck.venues.messages import FillsNews, MarketData, OrderNews
+from quarterdeck.venues.messages import FillsNews, FundingNews, FundingReport, MarketData, OrderNews
 from tests.venues.hyperliquid.builders import TAG, USER, amend, fill, raw, universe, update
 
 TIME = 1_700_000_000_000
@@ -43,6 +43,10 @@ class Line:
 @pytest.fixture
 def line() -> Line:
     return Line()
+
+
+def paid(amount: int, time_ns: int) -> FundingReport:
+    return FundingReport(instrument=2, amount=amount, venue_time_ns=time_ns)
 
 
 def trade(**changes: Any) -> dict[str, Any]:
@@ -116,17 +120,14 @@ def test_fills_become_news_and_their_snapshot_does_not(line: Line) -> None:
     assert line.hear("userFills", {"user": USER, "isSnapshot": True, "fills": [fill(tid=1)]}) == ()
 
 
-def test_funding_is_paid_once(line: Line) -> None:
+def test_funding_is_told_oldest_first_of_a_snapshot_too(line: Line) -> None:
     row = {"time": TIME, "coin": "XRP", "usdc": "-0.5", "szi": "100", "fundingRate": "0.0000125"}
-    assert line.hear("userFundings", {"user": USER, "isSnapshot": True, "fundings": [row]}) == ()
     later = {**row, "time": TIME + 3_600_000, "usdc": "0.25"}
-    events = line.events("userFundings", {"user": USER, "fundings": [row, later]})
-    assert events["kind"].tolist() == [EventKind.FUNDING_PAYMENT]
-    assert int(events["amount"][0]) == 25_000_000
-    # Connected anew: the snapshot repeats what was paid, and brings what was missed.
-    missed = {**row, "time": TIME + 7_200_000, "usdc": "0.125"}
-    snapshot = {"user": USER, "isSnapshot": True, "fundings": [row, later, missed]}
-    assert line.events("userFundings", snapshot)["amount"].tolist() == [12_500_000]
+    first, second = paid(-50_000_000, NS), paid(25_000_000, NS + 3_600 * 10**9)
+    assert line.hear("userFundings", {"user": USER, "fundings": [later]}) == (FundingNews(payments=(second,)),)
+    snapshot = {"user": USER, "isSnapshot": True, "fundings": [later, row, {**row, "coin": "BTC"}]}
+    assert line.hear("userFundings", snapshot) == (FundingNews(payments=(first, second)),)
+    assert line.hear("userFundings", {"user": USER, "isSnapshot": True, "fundings": []}) == ()
 
 
 def test_what_says_nothing_is_passed_over(line: Line) -> None:

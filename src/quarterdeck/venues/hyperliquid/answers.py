@@ -15,6 +15,7 @@ from quarterdeck.venues.hyperliquid.schema import (
     ClearinghouseState,
     ExchangeReply,
     Fill,
+    FundingEntry,
     OrderStatusReply,
     SpotState,
 )
@@ -30,6 +31,7 @@ from quarterdeck.venues.messages import (
     Balance,
     Cancel,
     FillsAnswer,
+    FundingNews,
     Holding,
     Lost,
     OrderAnswer,
@@ -41,9 +43,10 @@ from quarterdeck.venues.messages import (
     Unsent,
 )
 
-__all__ = ["FILLS_PER_ANSWER", "AnswerReader", "Reply"]
+__all__ = ["FILLS_PER_ANSWER", "FUNDINGS_PER_ANSWER", "AnswerReader", "Reply"]
 
 FILLS_PER_ANSWER: Final = 2_000
+FUNDINGS_PER_ANSWER: Final = 500
 _ANSWER_BYTES_MAX: Final = 32 * 1024 * 1024
 _NS_PER_MS: Final = 1_000_000
 _TEXT_MAX: Final = 200
@@ -81,6 +84,7 @@ class AnswerReader:
         self._status = msgspec.json.Decoder(OrderStatusReply)
         self._orders = msgspec.json.Decoder(list[BasicOrder])
         self._fills = msgspec.json.Decoder(list[Fill])
+        self._fundings = msgspec.json.Decoder(list[FundingEntry])
         self._state = msgspec.json.Decoder(ClearinghouseState)
         self._spot = msgspec.json.Decoder(SpotState)
 
@@ -140,7 +144,7 @@ class AnswerReader:
             reports = [self._reader.order(order) for order in self._orders.decode(bodies[0])]
             return OrdersAnswer(request_id=request.request_id, orders=tuple(one for one in reports if one))
         if isinstance(request, AskFills):
-            return self._filled(request, bodies[0], venue_ns)
+            return self._cut_short(self._filled(request, bodies[0], venue_ns), bodies[1])
         return self._account(request, bodies)
 
     def _order(self, request: AskOrder, body: bytes) -> Answer:
@@ -155,7 +159,7 @@ class AnswerReader:
             raise ValueError(f"order {told.order.oid} of {told.order.coin[:40]} is not the one that was asked about")
         return OrderAnswer(request_id=request.request_id, order=report)
 
-    def _filled(self, request: AskFills, body: bytes, venue_ns: int) -> Answer:
+    def _filled(self, request: AskFills, body: bytes, venue_ns: int) -> FillsAnswer:
         """Fills oldest first. A full answer ends in the middle of a millisecond: its last one is left for the next."""
         rows = sorted(self._fills.decode(body), key=lambda fill: (fill.time, fill.tid))
         more = len(rows) >= FILLS_PER_ANSWER
@@ -173,6 +177,24 @@ class AnswerReader:
         return FillsAnswer(
             request_id=request.request_id, fills=tuple(one for one in fills if one), until_ns=until, more=more
         )
+
+    def _cut_short(self, answer: FillsAnswer, fundings: bytes) -> FillsAnswer:
+        """Where a full list of payments ends before the fills do, the next part begins behind it."""
+        rows = self._fundings.decode(fundings)
+        if len(rows) < FUNDINGS_PER_ANSWER or len({row.time for row in rows}) == 1:
+            return answer
+        until = nanoseconds(max(row.time for row in rows)) - 1  # of its last moment more may be left
+        return msgspec.structs.replace(answer, until_ns=min(answer.until_ns, until), more=True)
+
+    def funding(self, replies: Sequence[Reply]) -> FundingNews | None:
+        """Returns the payments that came with the answer to AskFills; None for none. Raises BadMessage."""
+        try:
+            rows = sorted(self._fundings.decode(replies[1].body), key=lambda row: row.time)
+            payments = [self._reader.funding(row.delta, row.time) for row in rows]
+        except (msgspec.DecodeError, ValueError, IndexError, RecursionError) as error:
+            raise BadMessage("userFunding answer", f"{type(error).__name__}: {error}"[:_TEXT_MAX]) from error
+        told = tuple(payment for payment in payments if payment is not None)
+        return FundingNews(payments=told) if told else None
 
     def _account(self, request: AskAccount, bodies: list[bytes]) -> Answer:
         state = self._state.decode(bodies[0])

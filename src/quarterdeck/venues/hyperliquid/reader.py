@@ -1,13 +1,13 @@
-"""Orders and fills of the venue as the desk's reports, shared by the answers and the stream."""
+"""Orders, fills and funding of the venue as the desk's reports, shared by the answers and the stream."""
 
 from typing import Final
 
 from quarterdeck.kernel.vocabulary import OrderStatus, Side
 from quarterdeck.venues.hyperliquid.reasons import status_of
-from quarterdeck.venues.hyperliquid.schema import BasicOrder, Fill
+from quarterdeck.venues.hyperliquid.schema import BasicOrder, Fill, FundingRow
 from quarterdeck.venues.hyperliquid.universe import Listed, Universe
 from quarterdeck.venues.identity import order_of
-from quarterdeck.venues.messages import OrderReport, TradeReport
+from quarterdeck.venues.messages import FundingReport, OrderReport, TradeReport
 
 __all__ = ["Reader", "nanoseconds"]
 
@@ -68,6 +68,17 @@ class Reader:
             quantity=quantity, fee=_fee(listed, fill), maker=not fill.crossed,
             venue_time_ns=nanoseconds(fill.time), liquidation=fill.liquidation is not None,
         )  # fmt: skip
+
+    def funding(self, row: FundingRow, time_ms: int = 0) -> FundingReport | None:
+        """Returns a payment of funding; None where the desk does not trade the coin. Raises ValueError.
+
+        `time_ms` is the payment's time where the row does not say it.
+        """
+        listed = self._universe.of_coin(row.coin)
+        if listed is None:
+            return None
+        time_ns = nanoseconds(row.time or time_ms)
+        return FundingReport(instrument=listed.index, amount=listed.money(row.usdc), venue_time_ns=time_ns)
 
 
 def _trigger(listed: Listed, order: BasicOrder) -> int:

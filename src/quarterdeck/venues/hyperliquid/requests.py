@@ -96,7 +96,9 @@ class Encoder:
             return (self._question("frontendOpenOrders"),)
         if isinstance(request, AskFills):
             since = request.since_ns // _NS_PER_MS
-            return (self._question("userFillsByTime", startTime=since, aggregateByTime=False),)
+            # Funding is in no other answer: whoever missed the news of it would have another balance for ever.
+            fills = self._question("userFillsByTime", startTime=since, aggregateByTime=False)
+            return fills, self._question("userFunding", startTime=since)
         perpetual = self._question("clearinghouseState")
         return (perpetual, self._question("spotClearinghouseState")) if self._universe.spot else (perpetual,)
 

@@ -20,6 +20,7 @@ __all__ = [
     "Fill",
     "FillLiquidation",
     "FillsData",
+    "FundingEntry",
     "FundingRow",
     "FundingsData",
     "Liquidation",
@@ -182,11 +183,20 @@ class SpotState(_Wire, frozen=True):
 
 
 class FundingRow(_Wire, frozen=True):
-    time: int
+    """A payment; `time` is 0 where it stands beside the row."""
+
     coin: str
     usdc: str
+    time: int = 0
     szi: str = "0"
     funding_rate: str = "0"
+
+
+class FundingEntry(_Wire, frozen=True):
+    """A row of userFunding."""
+
+    time: int
+    delta: FundingRow
 
 
 class UserRole(_Wire, frozen=True):

@@ -8,7 +8,7 @@
 | activeAssetCtx     | MARK, and FUNDING when the hourly rate has changed                                          |
 | orderUpdates       | OrderNews                                                                                   |
 | userFills          | FillsNews; the snapshot is left out: whoever connects asks for what he missed               |
-| userFundings       | FUNDING_PAYMENT each, once                                                                  |
+| userFundings       | FundingNews, of the snapshot too: who knows a payment knows it by its time                  |
 | user               | nothing: its fills and fundings come by the channels above; a liquidation is said aloud     |
 """
 
@@ -47,7 +47,7 @@ from quarterdeck.venues.hyperliquid.schema import (
     WireUser,
 )
 from quarterdeck.venues.hyperliquid.universe import Listed, Universe
-from quarterdeck.venues.messages import FillsNews, MarketData, Message, OrderNews
+from quarterdeck.venues.messages import FillsNews, FundingNews, MarketData, Message, OrderNews
 
 __all__ = ["GREETING", "MESSAGE_BYTES_MAX", "StreamReader"]
 
@@ -62,7 +62,7 @@ _TEMPLATES_MAX: Final = 256
 # EVENT's 64 bytes: two times; kind, flags, instrument, strategy, check; five words.
 _EVENT: Final = struct.Struct("<qqBBhhHqqqqq")
 _QUOTE, _TRADE, _LEVEL, _CLEAR = EventKind.QUOTE, EventKind.TRADE, EventKind.LEVEL, EventKind.BOOK_CLEAR
-_MARK, _FUNDING, _PAYMENT = EventKind.MARK, EventKind.FUNDING, EventKind.FUNDING_PAYMENT
+_MARK, _FUNDING = EventKind.MARK, EventKind.FUNDING
 _SELL, _LAST = int(Flag.SELL), int(Flag.LAST)
 _NOBODY: Final = -1
 
@@ -103,8 +103,6 @@ class StreamReader:
         self._price_texts: dict[int, _Texts] = {}
         self._size_texts: dict[int, _Texts] = {}
         self._rates: dict[int, int] = {}
-        self._paid_ns: dict[int, int] = {}
-        self._paid_known = False
         self.touch: dict[int, tuple[int, int]] = {}
         self.newest_ns = 0
         self.said: list[str] = []  # what the venue said of a subscription it refused, and of liquidations
@@ -279,19 +277,9 @@ class StreamReader:
         return (FillsNews(fills=tuple(reports)),)
 
     def _fundings(self, data: FundingsData) -> tuple[Message, ...]:
-        """Payments once each. What the first snapshot lists was paid before this session and is in the balance."""
-        out = bytearray()
-        for row in sorted(data.fundings, key=lambda one: one.time):
-            listed, time_ns = self.universe.by_coin.get(row.coin), nanoseconds(row.time)
-            if listed is None or time_ns <= self._paid_ns.get(listed.index, _NOBODY):
-                continue
-            self._paid_ns[listed.index] = time_ns
-            if data.is_snapshot and not self._paid_known:
-                continue
-            amount = listed.money(row.usdc)
-            out += _EVENT.pack(0, time_ns, _PAYMENT, 0, listed.index, _NOBODY, 0, amount, 0, 0, 0, 0)
-        self._paid_known = self._paid_known or data.is_snapshot
-        return _market(out)
+        rows = sorted(data.fundings, key=lambda row: row.time)
+        payments = tuple(report for report in map(self._reader.funding, rows) if report is not None)
+        return (FundingNews(payments=payments),) if payments else ()
 
     def _user(self, data: UserData) -> None:
         if data.liquidation is not None:

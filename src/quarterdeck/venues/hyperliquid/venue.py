@@ -41,6 +41,7 @@ from quarterdeck.venues.messages import (
     AskFills,
     Cancel,
     FillsAnswer,
+    FundingNews,
     Line,
     Lost,
     Message,
@@ -103,14 +104,14 @@ class HyperliquidVenue:
         say: Callable[[str], None],
     ) -> None:
         """`instruments` are (the desk's index, its purse's index, the instrument). Raises ConfigError."""
-        self.capabilities = Capabilities(latest_ms=int(options.timeout_s * 1_000))
+        self.capabilities = Capabilities(amend=False, latest_ms=int(options.timeout_s * 1_000))
         self._instruments, self._tag, self._options, self._say = tuple(instruments), tag, options, say
-        self._signer = signer
+        self._signer, self._name = signer, options.name
         self._endpoint = Endpoint.read(options.address)
         self._account = options.account.lower()
         self._nonces = Nonces()
         self._limiter, self._limiting = RateLimiter(), threading.Lock()
-        self.quarantine = Quarantine("hyperliquid", say)
+        self.quarantine = Quarantine(options.name, say)
         self._lineage = Lineage()
         self._encoder: Encoder | None = None
         self._answers: AnswerReader | None = None
@@ -123,11 +124,11 @@ class HyperliquidVenue:
         self._alive_s = 0.0
         self._posters = [Poster(self._endpoint, options.timeout_s) for _ in range(4)]
         self._senders = [
-            Sender(f"hyperliquid {name}", self._act_with(poster), _WAITING_MAX)
-            for name, poster in zip(("orders", "cancels", "questions"), self._posters[:3], strict=True)
+            Sender(f"{self._name} {task}", self._act_with(poster), _WAITING_MAX)
+            for task, poster in zip(("orders", "cancels", "questions"), self._posters[:3], strict=True)
         ]
         self._line: StandingLine[StreamSocket] = StandingLine(
-            "hyperliquid", self._connect, self._attend, self._went_down, Backoff()
+            self._name, self._connect, self._attend, self._went_down, Backoff()
         )
 
     # The protocol.
@@ -165,7 +166,7 @@ class HyperliquidVenue:
         except (ConfigError, BadMessage) as error:
             if str(error) != self._refusal:  # the same every few seconds is said once
                 self._refusal = str(error)
-                self._say(f"hyperliquid: {error}")
+                self._say(f"{self._name}: {error}")
             raise ConnectionError(str(error)) from error
         return StreamSocket(self._endpoint.stream)
 
@@ -190,16 +191,17 @@ class HyperliquidVenue:
         return reply.body
 
     def _check_key(self, poster: Poster) -> None:
+        where = f"venue {self._name}"
         found: UserRole = _read(UserRole, self._asked(poster, {"type": "userRole", "user": self._signer.address}))
         whose = (found.data or {}).get("user", "").lower()
         if found.role == "agent" and whose == self._account:
             return
         if found.role == "agent":
-            raise ConfigError("venue", "account", self._account, f"the account that approved this agent: {whose}")
+            raise ConfigError(where, "account", self._account, f"the account that approved this agent: {whose}")
         if found.role == "missing":
-            raise ConfigError("venue", "key", self._signer.address, "an agent's key that the account has approved")
+            raise ConfigError(where, "key", self._signer.address, "an agent's key that the account has approved")
         if self._signer.address != self._account:
-            raise ConfigError("venue", "key", self._signer.address, f"an agent's key of {self._account}")
+            raise ConfigError(where, "key", self._signer.address, f"an agent's key of {self._account}")
         if not self._options.allow_master_key:
             raise ConfigError(
                 "venue", "key", self._signer.address, "an agent's key: a master key may withdraw (allow_master_key)"
@@ -248,7 +250,7 @@ class HyperliquidVenue:
     def _pass_on(self, stream: StreamReader, wire: StreamSocket) -> None:
         said, stream.said = stream.said, []
         for sentence in said:
-            self._say(f"hyperliquid: {sentence}")
+            self._say(f"{self._name}: {sentence}")
         if not self._up:
             wire.close()
 
@@ -314,13 +316,20 @@ class HyperliquidVenue:
                 return Lost(request_id=request.request_id, text=str(error))
         try:
             answer = self._answers.read(request, replies, venue_ns)
+            if isinstance(answer, FillsAnswer):
+                self._pay(self._answers.funding(replies), len(answer.fills))
         except BadMessage as error:
             self.quarantine.hold(error.kind, replies[-1].body, error.problem)
             return Lost(request_id=request.request_id, text=str(error))
-        if isinstance(request, AskFills) and isinstance(answer, FillsAnswer):
-            with self._limiting:
-                self._limiter.charge(len(answer.fills) // _ROWS_PER_WEIGHT, time.monotonic())
         return answer
+
+    def _pay(self, funding: FundingNews | None, fills: int) -> None:
+        """Tells of the funding that came with a list of fills, before that list; charges for the rows of both."""
+        rows = fills + (len(funding.payments) if funding is not None else 0)
+        with self._limiting:
+            self._limiter.charge(rows // _ROWS_PER_WEIGHT, time.monotonic())
+        if funding is not None:
+            self._deliver(funding)
 
     def _call(self, poster: Poster, call: Action | Question) -> Reply:
         if isinstance(call, Question):
@@ -348,10 +357,10 @@ class HyperliquidVenue:
         try:
             reply = self._call(poster, action)
         except OSError as error:
-            self._say(f"hyperliquid: the dead man's switch was not set: {error}")
+            self._say(f"{self._name}: the dead man's switch was not set: {error}")
             return
         if reply.status != 200 or b'"status":"ok"' not in reply.body.replace(b" ", b""):
-            self._say(f"hyperliquid: the dead man's switch was refused: {reply.body[:200].decode('utf-8', 'replace')}")
+            self._say(f"{self._name}: the dead man's switch was refused: {reply.body[:200].decode('utf-8', 'replace')}")
 
     def _noted(self, request: Request, answer: Answer, filled: int) -> Sequence[Message]:
         """Keeps the lineage of orders, and says what was held back for an amend."""
