@@ -4,8 +4,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from quarterdeck.config.sections import Instrument
+from quarterdeck.config.sections import Instrument, Journal
 
 TERMS: dict[str, Any] = {
     "symbol": "XRP",
@@ -47,3 +48,9 @@ def test_maintenance_is_half_the_initial_margin_unless_written(
 ) -> None:
     terms = TERMS | {"kind": "spot", "initial_margin": initial, "maintenance_margin": written}
     assert Instrument.model_validate(terms).maintenance == Decimal(maintenance)
+
+
+def test_a_spool_does_not_go_with_a_sync_before_each_effect() -> None:
+    assert Journal.model_validate({"spool": True}).fsync == "group"
+    with pytest.raises(ValidationError, match="spool"):
+        Journal.model_validate({"spool": True, "fsync": "always"})

@@ -38,7 +38,6 @@ from quarterdeck.venues.line import Backoff, StandingLine
 from quarterdeck.venues.messages import (
     Amend,
     Answer,
-    AskFills,
     Cancel,
     FillsAnswer,
     FundingNews,
