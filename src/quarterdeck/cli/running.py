@@ -50,7 +50,7 @@ def demo(
     folder: Folder = None,
     desk: Annotated[str, typer.Option(help="Which desk.")] = _DEMO_DESK,
 ) -> None:
-    """Watch a desk trade: by default in a market of its own that goes ten times faster than the clock."""
+    """Watch a desk trade: by default in a market of its own that goes 240 times faster than the clock."""
     _run(desk, seconds, data, speed or (None if data else 240.0), seed, folder, desk)
 
 

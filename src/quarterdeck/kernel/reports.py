@@ -210,7 +210,7 @@ def _fill(state: State, event: Event, slot: int, actions: Records[Event]) -> Non
         _book_fill(state, event, int(order["strategy"]), side, actions)
         return
     total = order["quantity"]
-    if order["flags"] & OrderFlag.REPLACE_PENDING:  # the venue may have taken the new quantity, and filled of it already
+    if order["flags"] & OrderFlag.REPLACE_PENDING:  # the venue may have filled of the new quantity already
         total = max(total, order["replace_quantity"])
     full = order["filled"] + event["quantity"] >= total
     report = Report.FULL_FILL.value if full else Report.PARTIAL_FILL.value
