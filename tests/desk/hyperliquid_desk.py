@@ -12,15 +12,16 @@ from typing import Any
 
 os.environ.setdefault("QUARTERDECK_CAPACITY", "small")
 
-from quarterdeck.config import load_desk  # noqa: E402 - the capacity is read when the kernel is imported
-from quarterdeck.desk.bell import Bell  # noqa: E402 - as above
-from quarterdeck.desk.live import LiveOptions, LiveSession  # noqa: E402 - as above
-from quarterdeck.desk.loop import run_session  # noqa: E402 - as above
-from quarterdeck.desk.place import DeskPlace  # noqa: E402 - as above
-from quarterdeck.desk.session import Voices  # noqa: E402 - as above
-from quarterdeck.strategies.views import DeskView, Quote  # noqa: E402 - as above
-from quarterdeck.venues.links import open_venue  # noqa: E402 - as above
-from tests.desk.builders import Idle  # noqa: E402 - as above
+from quarterdeck.config import load_desk
+from quarterdeck.desk.bell import Bell
+from quarterdeck.desk.live import LiveOptions, LiveSession
+from quarterdeck.desk.loop import run_session
+from quarterdeck.desk.place import DeskPlace
+from quarterdeck.desk.session import Voices
+from quarterdeck.kernel.vocabulary import EventKind
+from quarterdeck.strategies.views import DeskView, Quote
+from quarterdeck.venues.links import open_venue
+from tests.desk.builders import Idle
 
 STEP = 100  # ticks of five significant figures
 DISTANCES = (0, 1, 40, 60)  # steps from the touch; the last ones rest for as long as they are let
@@ -71,9 +72,13 @@ def main(folder: str, mood: str) -> None:
     options = LiveOptions(wake=bell.ring, sources=[source], keep_orders=True, voices=Voices(narrate=False))
     session = LiveSession(config, DeskPlace(Path(folder)), [open_venue(config, 0)], options)
     told: set[str] = set()
+    before: list[int] = []  # events of each kind that the journal held
 
     def each() -> None:
-        for word, holds in (("ready", session.ready), ("traded", session.tally.fills > 4 and session.tally.orders > 12)):
+        kinds: list[int] = session.desk.states[0]["kinds"].tolist()
+        before.extend(kinds[len(before) :])
+        fills, orders = (kinds[kind] - before[kind] for kind in (EventKind.FILL, EventKind.ORDER_ACCEPTED))
+        for word, holds in (("ready", session.ready), ("traded", fills > 4 and orders > 12)):
             if holds and word not in told:
                 told.add(word)
                 say(word)

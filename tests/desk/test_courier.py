@@ -12,7 +12,7 @@ import pytest
 
 from quarterdeck.desk.wire import Command, Verb
 from quarterdeck.errors import DeskError
-from quarterdeck.kernel.vocabulary import EventKind, OrderStatus, Reason
+from quarterdeck.kernel.vocabulary import EventKind, OrderStatus, Reason, Side
 from quarterdeck.strategies.views import DeskView, OrderUpdate, Quote
 from quarterdeck.twins.exchange import Ticket
 from quarterdeck.twins.exchange_records import Kind
@@ -28,6 +28,7 @@ from quarterdeck.venues.messages import (
     Place,
     Request,
 )
+from quarterdeck.venues.protocol import Capabilities
 from tests.desk.builders import Idle
 from tests.desk.live_rig import MS, SECOND, Rig
 
@@ -324,6 +325,35 @@ def test_funding_told_twice_is_paid_once(rig: Rig) -> None:
         rig.link.say(FundingNews(payments=(payment, payment)))
     rig.run(SECOND)
     assert int(rig.state["accounts"][0]["postings"][0]) == cash + 50
+
+
+def test_funding_paid_before_the_desk_opens_is_in_what_it_takes_over(tmp_path: Path) -> None:
+    rig = Rig(tmp_path / "desk")
+    rig.start()
+    old = FundingReport(instrument=0, amount=70, venue_time_ns=rig.now_ns - SECOND)
+    rig.link.say(FundingNews(payments=(old,)))  # before anything was answered
+    rig.run(SECOND)
+    rig.link.say(FundingNews(payments=(old,)))
+    rig.run(SECOND)
+    rig.agree()
+
+
+def test_where_nothing_can_be_amended_the_order_is_cancelled_but_not_a_stop(rig: Rig) -> None:
+    ask(rig, lift(5))
+    ask(rig, bid_for(10), lambda desk: desk.stop(0, Side.SELL, 9_000, 5))
+    rig.link.capabilities = Capabilities(amend=False)
+    change = ask_for_change(rig)
+    assert change == [OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.ACCEPTED]
+    assert rig.count(EventKind.REPLACE_REJECTED) == 2
+    assert not [request for request in rig.link.sent if isinstance(request, Amend)]
+    assert len([request for request in rig.link.sent if isinstance(request, Cancel)]) == 1
+    rig.agree()
+
+
+def ask_for_change(rig: Rig) -> list[OrderStatus]:
+    """Asks to make every open order smaller; returns where all orders then stand."""
+    ask(rig, lambda desk: [desk.replace(one.order_id, one.price, one.quantity - 1) for one in desk.open_orders(0)])
+    return rig.statuses()
 
 
 def test_an_answer_that_comes_after_all_is_taken(rig: Rig) -> None:

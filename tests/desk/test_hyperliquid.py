@@ -21,9 +21,7 @@ from quarterdeck.desk.loop import run_session
 from quarterdeck.desk.place import DeskPlace
 from quarterdeck.desk.session import Voices
 from quarterdeck.desk.wire import Command, Verb, ask
-from quarterdeck.journal import JournalReader
-from quarterdeck.kernel.orders import SEQUENCE_BITS
-from quarterdeck.kernel.vocabulary import EventKind, Flag, OrderStatus
+from quarterdeck.kernel.vocabulary import EventKind, OrderStatus
 from quarterdeck.market.events import blank_events
 from quarterdeck.reports.command import reconcile_desk
 from quarterdeck.runtime.host import StrategySource
@@ -35,36 +33,14 @@ from quarterdeck.venues.identity import client_id, desk_tag
 from quarterdeck.venues.links import open_venue
 from tests.desk.builders import Idle
 from tests.desk.hyperliquid_desk import Busy
-from tests.desk.killed import Process
-from tests.desk.live_rig import DESK_TOML
+from tests.desk.hyperliquid_folder import SPOT, write_desk
+from tests.desk.killed import Known, Process
 from tests.twins.hyperliquid.serving import ADDRESSES, KEYS, Twin, running, still_market
 
-PATIENCE_S = 60.0
+PATIENCE_S = 30.0
 ANN = ADDRESSES["ann"].lower()
 XRP = 2  # the twin's index
 OPEN = (OrderStatus.SUBMITTED, OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED, OrderStatus.UNKNOWN)
-CHANGES = (
-    ('name = "practised"', 'name = "twinned"'),
-    ('base_currency = "USD"', 'base_currency = "USDC"'),
-    ('name = "practice"\nkind = "practice"\naddress = "practice.sock"', 'name = "hl"\nkind = "hyperliquid"\n{venue}'),
-    ('venue = "practice"\ncurrency = "USD"', 'venue = "hl"\ncurrency = "USDC"\ndeposit = "10000"'),
-    ('symbol = "ABC"\nvenue = "practice"', 'symbol = "XRP"\nvenue = "hl"'),
-    ('base = "ABC"\nquote = "USD"\ntick = "0.01"', 'base = "XRP"\nquote = "USDC"\nsignificant_figures = 5\ntick = "0.000001"'),
-    ('instruments = ["ABC"]', 'instruments = ["XRP"]'),
-    ("maker_fee_bps = 1\ntaker_fee_bps = 4", "maker_fee_bps = 1.5\ntaker_fee_bps = 4.5\nmin_notional = 10"),
-)  # fmt: skip
-
-
-def write_desk(folder: Path, twin: Twin, *changes: tuple[str, str]) -> Path:
-    """A live desk at that twin, trading ann's account."""
-    venue = f'address = "127.0.0.1:{twin.server.port}"\naccount = "{ADDRESSES["ann"]}"'
-    text = DESK_TOML
-    for old, new in (*CHANGES, *changes):
-        assert text.count(old) == 1, old
-        text = text.replace(old, new.replace("{venue}", venue))
-    folder.mkdir(parents=True)
-    (folder / "desk.toml").write_text(text)
-    return folder
 
 
 @pytest.fixture(autouse=True)
@@ -89,9 +65,7 @@ class Run:
 
     def __init__(self, folder: Path, source: StrategySource = Idle) -> None:
         config, self.bell, self.said = load_desk(folder), Bell(), list[str]()
-        options = LiveOptions(
-            wake=self.bell.ring, sources=[source], voices=Voices(say=self.said.append, narrate=False)
-        )
+        options = LiveOptions(wake=self.bell.ring, sources=[source], voices=Voices(say=self.said.append, narrate=False))
         venue = open_venue(config, 0, self.said.append)
         self.session = LiveSession(config, DeskPlace(folder), [venue], options)
 
@@ -100,7 +74,8 @@ class Run:
         begin, left = time.monotonic(), list(goals)
 
         def look() -> None:
-            assert time.monotonic() - begin < PATIENCE_S, "it never came to be"
+            late = time.monotonic() - begin > PATIENCE_S
+            assert not late, f"it never came to be: {self.said}, {self.session.status()}"
             if left and left[0](self.session):
                 left.pop(0)
             self.session.stopping = self.session.stopping or not left
@@ -150,18 +125,26 @@ def by_hand(twin: Twin, lots: int) -> None:
         listing, account = exchange.listings[XRP], exchange.accounts[ANN]
         side, price = (1, 1_300_000) if lots > 0 else (-1, 1_100_000)
         size = abs(lots)
-        order = Order(exchange.new_oid(), None, listing, side, price, size, size, "Ioc", False, exchange.now_ns // 10**6)
+        order = Order(
+            exchange.new_oid(), None, listing, side, price, size, size, "Ioc", False, exchange.now_ns // 10**6
+        )
         assert exchange.enter(account, order) == ""
 
     twin.do(trade)
 
 
+def ready(session: LiveSession) -> bool:
+    return session.ready
+
+
 def traded(session: LiveSession) -> bool:
-    return session.ready and session.tally.fills > 5 and session.tally.orders > 15
+    kinds = session.desk.states[0]["kinds"]
+    enough = kinds[EventKind.FILL] > 5 and kinds[EventKind.ORDER_ACCEPTED] > 15
+    return bool(enough and kinds[EventKind.REPLACE_REQUEST] and session.ready)
 
 
 def test_a_live_desk_trades_on_the_twin_and_winds_down(tmp_path: Path, twin: Twin) -> None:
-    run = Run(write_desk(tmp_path / "desk", twin), Busy).until(traded)
+    run = Run(write_desk(tmp_path / "desk", twin.server.port), Busy).until(traded)
     kinds = run.state["kinds"]
     for kind in (EventKind.QUOTE, EventKind.TRADE, EventKind.MARK, EventKind.FUNDING, EventKind.ORDER_CANCELED):
         assert kinds[kind] > 0, kind
@@ -176,7 +159,7 @@ def test_a_live_desk_trades_on_the_twin_and_winds_down(tmp_path: Path, twin: Twi
 
 def test_a_new_desk_takes_over_what_the_account_holds(tmp_path: Path, still: Twin) -> None:
     by_hand(still, 25)
-    run = Run(write_desk(tmp_path / "desk", still)).until(lambda session: session.ready)
+    run = Run(write_desk(tmp_path / "desk", still.server.port)).until(ready)
     assert here(run.state) == there(still)
     assert run.state["kinds"][EventKind.POSITION_ADOPTED] == 1
     assert run.state["kinds"][EventKind.FILL] == 0
@@ -187,11 +170,11 @@ def test_a_new_desk_takes_over_what_the_account_holds(tmp_path: Path, still: Twi
 
 
 def test_kill_cancels_everything(tmp_path: Path, twin: Twin) -> None:
-    folder = write_desk(tmp_path / "desk", twin)
+    folder = write_desk(tmp_path / "desk", twin.server.port)
     run = Run(folder, Busy)
 
     def kill(session: LiveSession) -> bool:
-        if not session.ready or session.tally.orders < 8 or not there(twin)[2]:
+        if not session.ready or len(there(twin)[2]) < 4:
             return False
         session.obey(Command(verb=Verb.KILL, person="ada", why="drill"))
         return True
@@ -203,7 +186,7 @@ def test_kill_cancels_everything(tmp_path: Path, twin: Twin) -> None:
 
 def test_a_killed_desk_recovers_to_the_twins_truth(tmp_path: Path, twin: Twin) -> None:
     """Killed under load, and funding is paid while nobody listens; then the day is compared with the venue's books."""
-    folder = write_desk(tmp_path / "desk", twin)
+    folder = write_desk(tmp_path / "desk", twin.server.port)
     program = ("-m", "tests.desk.hyperliquid_desk", str(folder))
     for _ in range(2):
         desk = Process(*program, "busy")
@@ -222,14 +205,13 @@ def test_a_killed_desk_recovers_to_the_twins_truth(tmp_path: Path, twin: Twin) -
         if desk.alive:
             desk.signal(signal.SIGKILL)
     assert replay(folder / "data" / "journal").digest.hex() == digest
-    states = replay_desk(folder).states
-    assert here(states[0]) == there(twin)
-    epochs = {int(one[16:], 16) >> SEQUENCE_BITS for one in there(twin)[2]}
-    assert epochs <= {1, 2}
+    known = Known(folder)
+    assert (known.net, known.cash, set(known.working)) == there(twin)
+    assert not known.unheard
     fills = twin.do(lambda exchange: {fill["tid"] for fill in exchange.accounts[ANN].fills})
-    assert booked(folder) == fills
+    assert known.fills.keys() == fills
+    assert known.net == sum(known.lots.values())  # each once
     assert len(fills) > 8
-    assert int(states[0]["kinds"][EventKind.FUNDING_PAYMENT]) >= 1
     twin.fault("clear")
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     report, path = reconcile_desk(load_desk(folder), today)
@@ -248,36 +230,18 @@ def until_agreed(folder: Path) -> None:
         time.sleep(0.1)
 
 
-def booked(folder: Path) -> set[int]:
-    """The trade ids of the fills in the journal."""
-    found: set[int] = set()
-    for block in JournalReader(folder / "data" / "journal").blocks():
-        fills = block[block["kind"] == EventKind.FILL] if hasattr(block, "dtype") else block
-        found.update(int(trade) for trade in fills["trade_id"])
-    return found
-
-
-class Holder(Idle):
-    """Buys 20 once and holds."""
-
-    kind = "holder"
-
-    def on_quote(self, desk: DeskView, quote: Quote) -> None:
-        if quote.ask and desk.position(0) == 0 and not list(desk.open_orders(0)):
-            desk.buy(0, 20, quote.ask)
-
-
 def test_funding_missed_while_the_line_was_down_is_found(tmp_path: Path, still: Twin) -> None:
-    folder = write_desk(tmp_path / "desk", still)
+    folder = write_desk(tmp_path / "desk", still.server.port)
+    pay_funding(still, 5_000)
+    by_hand(still, 20)
+    pay_funding(still, 7_000)  # before the desk opens: in what it takes over
 
     def paid(count: int) -> Callable[[LiveSession], bool]:
         return lambda session: session.ready and session.desk.states[0]["kinds"][EventKind.FUNDING_PAYMENT] >= count
 
-    def cut(session: LiveSession) -> bool:
-        if not session.ready or int(session.desk.states[0]["instruments"][0]["net"]["quantity"]) != 20:
-            return False
+    def told(session: LiveSession) -> bool:
         pay_funding(still, 10_000)
-        return True
+        return session.ready
 
     def missed(_: LiveSession) -> bool:
         still.fault("disconnect")
@@ -285,12 +249,45 @@ def test_funding_missed_while_the_line_was_down_is_found(tmp_path: Path, still: 
         pay_funding(still, 30_000)
         return True
 
-    run = Run(folder, Holder).until(cut, paid(1), missed, paid(3))
+    run = Run(folder).until(ready, told, paid(1), missed, paid(3))
     assert here(run.state) == there(still)
     pay_funding(still, 40_000)  # and while the desk does not run
     run = Run(folder).until(paid(4))
     assert here(run.state) == there(still)
     assert int(run.state["instruments"][0]["net"]["funding"]) == -20 * 1_200_000 * 100 * 100_000 // 10**9
+
+
+class SpotBuyer(Idle):
+    """Buys 100 XRP of the spot pair once."""
+
+    kind = "spot_buyer"
+
+    def on_quote(self, desk: DeskView, quote: Quote) -> None:
+        if quote.instrument == 1 and quote.ask and not desk.position(1) and not list(desk.open_orders(1)):
+            desk.buy(1, 10_000, quote.ask)
+
+
+def test_a_spot_fee_taken_in_the_coin_is_a_difference_that_a_person_adopts(tmp_path: Path, twin: Twin) -> None:
+    """The venue takes 7 basis points of what is bought, in XRP: the desk counts the fee in USDC and the coins whole."""
+    folder = write_desk(tmp_path / "desk", twin.server.port, SPOT, ('["XRP"]', '["XRP", "XRP/USDC"]'))
+    run = Run(folder, SpotBuyer)
+    assert "takes the fee of a XRP/USDC buy in XRP" in run.said[0]
+
+    def adopted(session: LiveSession) -> bool:
+        found = {str(one.get("instrument")): one.get("lots") for one in session.differences()}
+        if "XRP/USDC" not in found:
+            return False
+        assert found["XRP/USDC"] == -7
+        session.obey(Command(verb=Verb.ADOPT, instrument="XRP/USDC", person="ada", why="fee in XRP"))
+        return True
+
+    def agreed(session: LiveSession) -> bool:
+        return session.ready and not session.differences()
+
+    run.until(adopted, lambda session: not session.ready, agreed)
+    coins, usdc = twin.do(lambda exchange: (exchange.accounts[ANN].token("XRP"), exchange.accounts[ANN].spot_usdc))
+    assert int(run.state["instruments"][1]["net"]["quantity"]) == coins // 10**6 == 9_993
+    assert here(run.state)[1] == there(twin)[1] + usdc
 
 
 @pytest.mark.parametrize(
@@ -311,10 +308,10 @@ def test_what_the_venue_does_not_take_is_said_and_nothing_is_sent(
     sentence: str,
 ) -> None:
     monkeypatch.setenv(KEY_VARIABLE, KEYS[key_name])
-    run = Run(write_desk(tmp_path / "desk", still, *change), Busy)
+    run = Run(write_desk(tmp_path / "desk", still.server.port, *change), Busy)
     run.until(lambda _: any(sentence in text for text in run.said))
     assert not run.session.ready
-    assert run.session.tally.orders == 0
+    assert run.state["kinds"][EventKind.ORDER_REQUEST] == 0
     assert len([text for text in run.said if sentence in text]) == 1
     assert not [text for text in run.said if KEYS[key_name][2:] in text]
     assert still.do(lambda exchange: len(exchange.accounts[ANN].orders)) == 0

@@ -1,14 +1,23 @@
-"""What is tested: `quarterdeck.venues.links`: which adapter speaks to which kind of venue."""
+"""What is tested: `quarterdeck.venues.links`: which adapter speaks to which kind of venue.
+
+And `quarterdeck.venues.hyperliquid.terms`: what of a desk's terms cannot be meant by Hyperliquid.
+"""
 
 from pathlib import Path
 
 import pytest
 
+from quarterdeck.config import DeskConfig, load_desk
 from quarterdeck.errors import ConfigError
+from quarterdeck.venues.hyperliquid import HyperliquidVenue
+from quarterdeck.venues.hyperliquid.signing import KEY_FILE_VARIABLE, KEY_VARIABLE
+from quarterdeck.venues.hyperliquid.terms import desk_instruments
 from quarterdeck.venues.links import open_venue
 from quarterdeck.venues.practice.venue import PracticeVenue
 from tests.desk.builders import desk_folder
+from tests.desk.hyperliquid_folder import SPOT, write_desk
 from tests.desk.live_rig import desk_config
+from tests.twins.hyperliquid.serving import KEYS
 from tests.twins.serving import Ear
 
 SAID = "no connection: [Errno 2] No such file or directory"
@@ -26,5 +35,69 @@ def test_a_practice_venue_listens_in_the_desks_folder(tmp_path: Path) -> None:
 
 
 def test_a_kind_without_an_adapter_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"venues\[hyperliquid\]\.kind = 'simulated' is not allowed: one of practice"):
+    with pytest.raises(ConfigError, match=r"venues\[hyperliquid\]\.kind = 'simulated' is not allowed: one of prac"):
         open_venue(desk_folder(tmp_path), 0)
+
+
+def hyperliquid(folder: Path, *changes: tuple[str, str]) -> DeskConfig:
+    return load_desk(write_desk(folder / "desk", 8901, *changes))
+
+
+def test_hyperliquid_is_opened_with_the_key_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = hyperliquid(tmp_path, SPOT)
+    instruments = desk_instruments(config, 0)
+    assert [(index, purse, one.symbol) for index, purse, one in instruments] == [(0, 0, "XRP"), (1, 0, "XRP/USDC")]
+    assert {one.currency_exponent for _, _, one in instruments} == {8}
+    monkeypatch.setenv(KEY_VARIABLE, KEYS["agent"])
+    venue = open_venue(config, 0)
+    assert isinstance(venue, HyperliquidVenue)
+    assert not venue.capabilities.amend
+    monkeypatch.delenv(KEY_VARIABLE)
+    kept = tmp_path / "key"
+    kept.write_text(KEYS["agent"])
+    kept.chmod(0o600)
+    monkeypatch.setenv(KEY_FILE_VARIABLE, str(kept))
+    assert isinstance(open_venue(config, 0), HyperliquidVenue)
+
+
+@pytest.mark.parametrize("key", ["", "0x12", "g" * 64, "0" * 64])
+def test_a_missing_or_broken_key_is_one_line_that_does_not_show_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, key)
+    with pytest.raises(ConfigError, match=KEY_VARIABLE) as caught:
+        open_venue(hyperliquid(tmp_path), 0)
+    assert "\n" not in str(caught.value)
+    assert not key or key not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (
+            'kind = "perpetual"',
+            'kind = "equity"\nshort_allowed = true',
+            r"instruments\[XRP\].kind = 'equity' is not allowed: perpetual or spot",
+        ),
+        (
+            'lot = "1"',
+            'lot = "1"\nmultiplier = "2"',
+            r"instruments\[XRP\].multiplier = '2' is not allowed: 1, as at hl",
+        ),
+        ("significant_figures = 5", "", r"instruments\[XRP\].significant_figures = 0 is not allowed: 5, as at hl"),
+    ],
+)
+def test_terms_that_are_not_the_venues_are_one_line(tmp_path: Path, before: str, after: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        open_venue(hyperliquid(tmp_path, (before, after)), 0)
+
+
+def test_the_purse_is_in_usdc(tmp_path: Path) -> None:
+    config = hyperliquid(
+        tmp_path,
+        ('base_currency = "USDC"', 'base_currency = "USD"'),
+        ('currency = "USDC"\ndeposit', 'currency = "USD"\ndeposit'),
+        ('quote = "USDC"', 'quote = "USD"'),
+    )
+    with pytest.raises(ConfigError, match=r"accounts\[USD\].currency = 'USD' is not allowed: USDC at hl"):
+        open_venue(config, 0)

@@ -128,7 +128,8 @@ def test_a_rate_limit_leaves_a_request_unsent_and_a_halt_is_the_venues_own_fault
     (refused,) = both.ask(place())
     assert isinstance(refused, Refused)
     assert refused.error
-    assert both.ask(place()) == [Unsent(request_id=1, text="rate limit of the exchange")]
+    unsent = Unsent(request_id=1, text="rate limit of the exchange", reason=Reason.MESSAGE_RATE_EXCEEDED)
+    assert both.ask(place()) == [unsent]
 
 
 def test_an_order_of_somebody_else_is_foreign() -> None:

@@ -447,6 +447,8 @@ class Oracle:
 
     def at_rest(self, name: str) -> list[str]:
         """What is not the same at the desk and at the exchange, when all is quiet; nothing, when all is well."""
+        if name not in self._eyes:
+            return [f"{name} leads no longer: a successor has begun to, and is gone"]
         eyes, holder = self._eyes[name], self._exchange.holders[_DESK]
         figures = eyes.figures()
         wrong: list[str] = []

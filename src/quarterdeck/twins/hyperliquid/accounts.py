@@ -76,7 +76,9 @@ class Position:
             return 0
         closing = min(lots, held)
         paid_closing = paid * closing // lots
-        released = self.cost if closing == held else self.cost * closing // held
+        # A part of the cost is cut towards zero on both sides alike.
+        part = abs(self.cost) * closing // held
+        released = self.cost if closing == held else part if self.cost > 0 else -part
         self.lots += side * lots
         self.cost += side * (paid - paid_closing) - released
         return -side * paid_closing - released
