@@ -11,7 +11,7 @@ WORKERS ?= auto
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench proof-kill lock clean
+.PHONY: help setup demo test lint format bench proof-kill proof-sim proof-mutants proof-succession lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -54,6 +54,15 @@ format: setup ## rewrites what ruff can
 
 proof-kill: setup ## a live desk under load is killed a hundred times; KILLS=number, SEED=number
 	@QUARTERDECK_CAPACITY=small $(BIN)/python -m tests.desk.killed --kills $(or $(KILLS),100) $(if $(SEED),--seed $(SEED))
+
+proof-sim: setup ## ten thousand simulated desks with faults, watched by the oracle; SEEDS=A..B, EVENTS=number
+	@$(BIN)/quarterdeck sim --seeds $(or $(SEEDS),1..10000) --events $(or $(EVENTS),1000) --workers 2
+
+proof-mutants: setup ## each injected bug is found by the simulator; SEEDS=A..B
+	@$(BIN)/quarterdeck sim --seeds $(or $(SEEDS),1..1000) --mutants tests/simulation/mutants --workers 2
+
+proof-succession: setup ## leaders are killed and handed over under load; ROUNDS=number, STORE=file or postgresql
+	@QUARTERDECK_CAPACITY=small $(BIN)/python -m tests.desk.succession --rounds $(or $(ROUNDS),6) --store $(or $(STORE),file)
 
 bench: setup ## ours and the peers side by side, into bench/RESULTS.md; ARGS= goes to bench/run.py
 	@$(BIN)/python bench/run.py $(ARGS)

@@ -269,7 +269,8 @@ class SpotBuyer(Idle):
 
 def test_a_spot_fee_taken_in_the_coin_is_a_difference_that_a_person_adopts(tmp_path: Path, twin: Twin) -> None:
     """The venue takes 7 basis points of what is bought, in XRP: the desk counts the fee in USDC and the coins whole."""
-    folder = write_desk(tmp_path / "desk", twin.server.port, SPOT, ('["XRP"]', '["XRP", "XRP/USDC"]'))
+    often = ("[operators]", "[reconciliation]\nevery_s = 2\n\n[operators]")
+    folder = write_desk(tmp_path / "desk", twin.server.port, SPOT, often, ('["XRP"]', '["XRP", "XRP/USDC"]'))
     run = Run(folder, SpotBuyer)
     assert "takes the fee of a XRP/USDC buy in XRP" in run.said[0]
 
