@@ -42,6 +42,7 @@ from tests.desk.live_rig import DESK_TOML
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 PATIENCE_S: Final = 60.0
+LOAD_S: Final = 10.0  # for the first order of a desk that is ready
 QUOTES: Final = 150
 OPEN: Final = (OrderStatus.SUBMITTED, OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED, OrderStatus.UNKNOWN)
 FAULTS: Final = ((Fault.DELAY, 40), (Fault.DROP_ACKS, 10), (Fault.DISCONNECT, 1), (Fault.GARBLE, 10))
@@ -126,6 +127,7 @@ class Proof:
         self.folder = folder
         self.chance = random.Random(seed)
         self.tally = Tally()
+        self.truth = folder / "practice.truth"
         write_desk(folder)
         self.address = Address(path=folder / "practice.sock")
         self.exchange = self.start_exchange()
@@ -133,7 +135,7 @@ class Proof:
 
     def start_exchange(self) -> Process:
         command = "import quarterdeck.cli, quarterdeck.cli.practice; quarterdeck.cli.main()"
-        state = str(self.folder / "practice.truth")
+        state = str(self.truth)
         process = Process("-c", command, "practice", str(self.folder), "--state", state, "--quotes", str(QUOTES))
         process.line("the")
         return process
@@ -163,6 +165,7 @@ class Proof:
             time.sleep(self.chance.random() * 2)
         else:
             self.wait_ready()
+            self._wait_for_load()
             time.sleep(self.chance.random() * 0.8)
         self.tally.kills[what] += 1
         if what == "exchange":
@@ -176,6 +179,16 @@ class Proof:
         if what == "both":
             self.exchange = self.start_exchange()
         self.desk = self.start_desk("busy")
+
+    def _wait_for_load(self) -> None:
+        """Until this life of the desk has sent an order; a fault may keep it from that, so not for ever."""
+        before, deadline = self._truth_bytes(), time.monotonic() + LOAD_S
+        while self._truth_bytes() == before and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    def _truth_bytes(self) -> int:
+        """How much the exchange has written down: it does so for orders, and not for quotes that move nobody."""
+        return self.truth.stat().st_size
 
     def finish(self) -> dict[str, Any]:
         """Lets both sides come to rest, ends the desk in order, and compares; returns figures for people."""
@@ -246,7 +259,7 @@ class Proof:
 
     def _placed(self) -> Iterator[str]:
         """Every client id that the exchange was ever asked to place."""
-        for line in (self.folder / "practice.truth").read_bytes().splitlines():
+        for line in self.truth.read_bytes().splitlines():
             words = json.loads(line)
             if words["type"] == "Asked":
                 asked = json.loads(words["line"])

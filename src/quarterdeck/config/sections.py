@@ -48,9 +48,7 @@ _CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 Currency: TypeAlias = Annotated[str, Text(_CAPITALS, _CAPITALS, 16, "a currency: capitals and digits, at most 16")]
 _SMALL = _CAPITALS[:26].lower()
 Kind: TypeAlias = Annotated[str, Text(_SMALL, _SMALL + "0123456789_", 48, "a strategy's kind, such as momentum")]
-AccountAddress: TypeAlias = Annotated[
-    str, Text("0", "x0123456789abcdefABCDEF", 42, "0x and 40 hexadecimal digits")
-]
+AccountAddress: TypeAlias = Annotated[str, Text("0", "x0123456789abcdefABCDEF", 42, "0x and 40 hexadecimal digits")]
 Places: TypeAlias = Annotated[int, Within("0", "12", "decimal places of the smallest unit")]
 Step: TypeAlias = Annotated[Decimal, Within("0.000000000000000001", "1000000000", "more than 0")]
 

@@ -43,13 +43,13 @@ def _hyperliquid(config: DeskConfig, row: int, say: Say) -> Venue:
         allow_master_key=settings.allow_master_key,
     )
     instruments = desk_instruments(config, row)
+    signer = Signer.from_environment(os.environ, mainnet=options.mainnet)
     for _, _, one in instruments:
         if one.kind is InstrumentKind.SPOT:
             say(
                 f"{settings.name} takes the fee of a {one.symbol} buy in {one.base}: after each, position and cash "
                 f"differ from the desk's, and entries wait until a person adopts them (quarterdeck adopt)"
             )
-    signer = Signer.from_environment(os.environ, mainnet=options.mainnet)
     return HyperliquidVenue(instruments, desk_tag(config.desk.name), options, signer, say)
 
 

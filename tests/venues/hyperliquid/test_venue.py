@@ -346,13 +346,22 @@ def test_too_many_requests_of_the_account(desk: Desk) -> None:
 
 
 def test_dead_mans_switch_is_set_and_taken_back(twin: Twin) -> None:
-    desk = Desk(twin, dead_man_s=30.0).open()
     account = ADDRESSES["ann"].lower()
+    auditor = Desk(twin, dead_man_s=30.0).open()
+    assert isinstance(auditor.ask(AskAccount(request_id=next(IDS))), AccountAnswer)
+    ends = time.monotonic() + 2
+    while time.monotonic() < ends:  # two of its ticks: who only asks does not speak for a desk
+        auditor.wait(lambda message: isinstance(message, MarketData))
+    assert twin.do(lambda exchange: exchange.accounts[account].cancel_at_ms) == 0
+    desk = Desk(twin, dead_man_s=30.0).open()
+    assert isinstance(desk.ask(AskOrders(request_id=next(IDS))), OrdersAnswer)
     ends = time.monotonic() + 20
     while not twin.do(lambda exchange: exchange.accounts[account].cancel_at_ms) and time.monotonic() < ends:
         desk.wait(lambda message: isinstance(message, MarketData))
     at_ms = twin.do(lambda exchange: exchange.accounts[account].cancel_at_ms)
     assert 20_000 < at_ms - time.time_ns() // 1_000_000 <= 30_000
+    auditor.venue.close()
+    assert twin.do(lambda exchange: exchange.accounts[account].cancel_at_ms) >= at_ms  # the desk's switch is the desk's
     desk.venue.close()
     assert twin.do(lambda exchange: exchange.accounts[account].cancel_at_ms) == 0
     assert not desk.said

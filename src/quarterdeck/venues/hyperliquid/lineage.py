@@ -11,7 +11,8 @@ told as any cancel is, and the new one counts its size from nothing. Here the tw
 | a newer id         | at any time        | the present id; what was filled before is added to its figures |
 
 A fill that happens while an amend travels is traded by the old order and not known when the new one is sized: that much
-may trade beyond the total asked for. A reduce-only order cannot, the venue cuts it.
+may trade beyond the total asked for. A reduce-only order cannot, the venue cuts it. And none of this outlives the
+process. So the venue's capabilities say that it cannot amend; whoever sends an Amend all the same gets this.
 """
 
 import threading

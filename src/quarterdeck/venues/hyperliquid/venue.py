@@ -30,7 +30,7 @@ from quarterdeck.venues.hyperliquid.posting import Endpoint, NotSent, Poster, Un
 from quarterdeck.venues.hyperliquid.reader import Reader
 from quarterdeck.venues.hyperliquid.requests import Action, Encoder, Question, schedule_cancel_action
 from quarterdeck.venues.hyperliquid.schema import Meta, SpotMeta, UserRole
-from quarterdeck.venues.hyperliquid.signing import Nonces, Signer
+from quarterdeck.venues.hyperliquid.signing import KEY_VARIABLE, Nonces, Signer
 from quarterdeck.venues.hyperliquid.socket import StreamSocket
 from quarterdeck.venues.hyperliquid.stream import StreamReader
 from quarterdeck.venues.hyperliquid.universe import Universe
@@ -38,6 +38,8 @@ from quarterdeck.venues.line import Backoff, StandingLine
 from quarterdeck.venues.messages import (
     Amend,
     Answer,
+    AskAccount,
+    AskFills,
     Cancel,
     FillsAnswer,
     FundingNews,
@@ -103,6 +105,8 @@ class HyperliquidVenue:
         say: Callable[[str], None],
     ) -> None:
         """`instruments` are (the desk's index, its purse's index, the instrument). Raises ConfigError."""
+        # Its modify ends one order and opens another: what fills meanwhile comes on top of the new size, and after a
+        # restart nobody knows any more what the old ones had filled.
         self.capabilities = Capabilities(amend=False, latest_ms=int(options.timeout_s * 1_000))
         self._instruments, self._tag, self._options, self._say = tuple(instruments), tag, options, say
         self._signer, self._name = signer, options.name
@@ -117,6 +121,7 @@ class HyperliquidVenue:
         self._stream: StreamReader | None = None
         self._deliver: Deliver = _nobody
         self._up = False
+        self._speaks = False  # for a desk; who asks for fills and the account alone has no orders to be cancelled
         self._refusal = ""
         self._attended_s = 0.0
         self._awaited: set[tuple[str, str]] = set()
@@ -141,6 +146,7 @@ class HyperliquidVenue:
 
     def send(self, request: Request) -> None:
         """Hands a request to its thread; what cannot be handed over comes back as Unsent."""
+        self._speaks = self._speaks or not isinstance(request, AskFills | AskAccount)
         place = 0 if isinstance(request, Place | Amend) else 1 if isinstance(request, Cancel) else 2
         if not self._senders[place].put(_Job(request)):
             self._deliver(Unsent(request_id=request.request_id, text=f"{_WAITING_MAX} requests wait already"))
@@ -152,7 +158,7 @@ class HyperliquidVenue:
         self._line.close()
         for sender in self._senders:
             sender.close()
-        if self._options.dead_man_s and was_up:
+        if self._options.dead_man_s and was_up and self._speaks:
             self._switch(self._posters[3], schedule_cancel_action(None))
         for poster in self._posters:
             poster.close()
@@ -190,21 +196,23 @@ class HyperliquidVenue:
         return reply.body
 
     def _check_key(self, poster: Poster) -> None:
-        where = f"venue {self._name}"
-        found: UserRole = _read(UserRole, self._asked(poster, {"type": "userRole", "user": self._signer.address}))
+        signer, account = self._signer.address, self._account
+        found: UserRole = _read(UserRole, self._asked(poster, {"type": "userRole", "user": signer}))
         whose = (found.data or {}).get("user", "").lower()
-        if found.role == "agent" and whose == self._account:
+        if found.role == "agent" and whose == account:
             return
         if found.role == "agent":
-            raise ConfigError(where, "account", self._account, f"the account that approved this agent: {whose}")
+            key = f"venues[{self._name}].account"
+            raise ConfigError("desk.toml", key, account, f"the account that approved this agent: {whose}")
         if found.role == "missing":
-            raise ConfigError(where, "key", self._signer.address, "an agent's key that the account has approved")
-        if self._signer.address != self._account:
-            raise ConfigError(where, "key", self._signer.address, f"an agent's key of {self._account}")
-        if not self._options.allow_master_key:
-            raise ConfigError(
-                "venue", "key", self._signer.address, "an agent's key: a master key may withdraw (allow_master_key)"
-            )
+            allowed = f"an agent's key that the account {account} has approved"
+        elif signer != account:
+            allowed = f"an agent's key of {account}"
+        elif not self._options.allow_master_key:
+            allowed = "an agent's key: a master key may withdraw (allow_master_key)"
+        else:
+            return
+        raise ConfigError("environment", KEY_VARIABLE, f"the key of {signer}", allowed)
 
     def _attend(self, wire: StreamSocket) -> str:
         stream = self._stream
@@ -259,7 +267,7 @@ class HyperliquidVenue:
         now_s = time.monotonic()
         if not self._up and now_s - self._attended_s > _CONFIRMED_S:
             self._line.break_off()
-        if every and self._up and now_s - self._alive_s >= every / 3:
+        if every and self._up and self._speaks and now_s - self._alive_s >= every / 3:
             self._alive_s = now_s
             until_ms = time.time_ns() // 1_000_000 + int(every * 1_000)
             self._senders[1].put(_Job(None, schedule_cancel_action(until_ms)))
