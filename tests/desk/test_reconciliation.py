@@ -1,11 +1,12 @@
 """A statement against the books, while trading goes on. What is tested: `quarterdeck.desk.reconciliation`."""
 
+import msgspec
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from quarterdeck.desk.reconciliation import Books, Difference, RecentFills, Suspicions
 from quarterdeck.kernel.account import new_state
-from quarterdeck.kernel.vocabulary import LedgerAccount, Side
+from quarterdeck.kernel.vocabulary import InstrumentKind, InstrumentTerm, LedgerAccount, Side
 from quarterdeck.venues.messages import AccountAnswer, Balance, Holding, TradeReport
 
 NOW = 10**18
@@ -80,10 +81,31 @@ def test_without_the_venues_time_only_what_was_quiet_is_compared() -> None:
     books, recent = books_after([(0, Side.BUY, 5, 1)])
     timeless = AccountAnswer(request_id=1, holdings=(), balances=(Balance(account=0, cash=1),))
     assert books.differences(timeless, recent, frozenset(), {}) == []
-    assert books.differences(timeless, recent, frozenset((0, 1)), {}) == [
-        Difference(0, -1, -5),
-        Difference(-1, 0, -699),
-    ]
+    assert books.differences(timeless, recent, frozenset((0, 1)), {}) == [Difference(0, -1, -5)]
+
+
+def test_cash_is_compared_where_positions_agree() -> None:
+    books, recent = books_after([])
+    timeless = AccountAnswer(request_id=1, holdings=(), balances=(Balance(account=0, cash=1),))
+    assert books.differences(timeless, recent, frozenset((0, 1)), {}) == [Difference(-1, 0, -699)]
+
+
+@given(cash=st.integers(-1000, 1000), paid=st.integers(-500, 500), moved=st.integers(-500, 500))
+def test_how_a_result_is_split_between_cash_and_cost_is_no_difference(cash: int, paid: int, moved: int) -> None:
+    """The order of the fills decides it; what is left of both is the same."""
+    states = new_state()
+    terms = states[0]["instruments"][0]["terms"]
+    terms[InstrumentTerm.KIND], terms[InstrumentTerm.VALUE] = InstrumentKind.PERPETUAL, 10
+    states[0]["instruments"][0]["net"]["quantity"] = 2
+    states[0]["instruments"][0]["net"]["cost"] = paid + moved
+    states[0]["accounts"][0]["postings"][LedgerAccount.CASH] = cash + moved
+    books = Books(states, 0, (0,), (0,))
+    holding = Holding(instrument=0, quantity=2, price=0, cost=paid)
+    balances = (Balance(account=0, cash=cash),)
+    answer = AccountAnswer(request_id=1, holdings=(holding,), balances=balances, venue_time_ns=NOW)
+    assert books.differences(answer, RecentFills(), frozenset(), {}) == []
+    richer = msgspec.structs.replace(answer, balances=(Balance(account=0, cash=cash + 3),))
+    assert books.differences(richer, RecentFills(), frozenset(), {}) == [Difference(-1, 0, 3)]
 
 
 def test_cash_within_the_tolerance_agrees_and_is_left_alone_while_trading() -> None:

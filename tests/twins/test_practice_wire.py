@@ -50,7 +50,7 @@ def test_a_place_is_answered_and_both_accounts_hear_of_their_trade() -> None:
     kinds = [(to, message["type"]) for to, message in told]
     assert kinds == [(1, "Taken"), (0, "FillsNews"), (0, "OrderNews"), (1, "FillsNews"), (1, "OrderNews")]
     (_, account), *_ = said(wire, type="AskAccount", request_id=8)
-    assert (account["holdings"], account["balances"]) == ([[0, 2, 100]], [[0, 800]])
+    assert (account["holdings"], account["balances"]) == ([[0, 2, 100, 200]], [[0, 800]])
     (_, fills), *_ = said(wire, type="AskFills", request_id=9, since_ns=0)
     assert [fill["client_id"] for fill in fills["fills"]] == ["c1"]
     assert (fills["until_ns"], fills["more"]) == (NOW - 1, False)

@@ -95,7 +95,7 @@ def test_a_conversation() -> None:
     assert told == FillsAnswer(request_id=5, fills=fills.fills, until_ns=NOW - 1, more=False)
     (account,) = both.ask(AskAccount(request_id=6))
     balances = (Balance(account=3, cash=1000), Balance(account=5, cash=1000 - 303))
-    holdings = (Holding(instrument=2, quantity=3, price=101),)
+    holdings = (Holding(instrument=2, quantity=3, price=101, cost=303),)
     assert account == AccountAnswer(request_id=6, holdings=holdings, balances=balances, venue_time_ns=NOW)
     done, _ = both.ask(Cancel(request_id=7, order_id=ORDER, venue_order_id=0, instrument=2, strategy=6, expires_ns=0))
     assert done == Taken(request_id=7, venue_order_id=1, filled=3, final=True)
@@ -166,7 +166,7 @@ def test_quotes_become_events() -> None:
         (b'{"type":"Taken","request_id":3}', True),
         (b'{"type":"Taken","request_id":3,"venue_order_id":1,"filled":4398046511104,"final":true}', True),
         (b'{"type":"Fills","request_id":3,"fills":[{}],"until_ns":0,"more":false}', True),
-        (b'{"type":"Account","request_id":3,"holdings":[[2,1,1]],"balances":[],"time_ns":1}', True),
+        (b'{"type":"Account","request_id":3,"holdings":[[2,1,1,1]],"balances":[],"time_ns":1}', True),
         (b'{"type":"Account","request_id":3,"holdings":[],"balances":[[7,1]],"time_ns":1}', True),
         (b'{"type":"Quotes","quotes":[[5,1,2,3,4]],"time_ns":1}', False),
     ],

@@ -311,18 +311,22 @@ def _catch_up(config: DeskConfig, journal: Path, say: Callable[[str], None]) -> 
         return
     shelf = JournalShelf(url, config.desk.name)
     try:
+        _fetch(config, journal, shelf, say)
+    finally:
+        shelf.close()
+
+
+def _fetch(config: DeskConfig, journal: Path, shelf: JournalShelf, say: Callable[[str], None]) -> None:
+    # The copy cuts what a failing power supply tore: only then it is known where the journal here ends.
+    with JournalCopy(journal) as copy:
         found = compare(journal, shelf)
         if found.parted:
             raise DeskError(
                 f"{journal}: another process led this desk on from record {found.common}; what is here behind it is "
                 f"another story: start `quarterdeck standby {config.desk.name}`, which puts it aside and follows"
             )
-        if found.shared is None or (found.own or 0) >= found.shared:
-            return
-        with JournalCopy(journal) as copy:
+        if found.shared is not None and (found.own or 0) < found.shared:
             before = copy.next_sequence
             while copy.fill(shelf):
                 pass
             say(f"{copy.next_sequence - before} records came from the database: they were not here")
-    finally:
-        shelf.close()

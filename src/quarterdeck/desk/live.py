@@ -298,8 +298,13 @@ class LiveSession(Session[LiveDesk]):
             if one.account >= 0:
                 self._own.transfer(one.account, one.excess)
             else:
-                price = courier.rounds.prices.get(instrument) or courier.books.mark_ticks(instrument) or 1
+                books, paid = courier.books, courier.rounds.costs.get(instrument, 0)
+                price = courier.rounds.prices.get(instrument) or books.mark_ticks(instrument) or 1
                 self._own.position(instrument, strategy, price, one.excess)
+                more = None if paid is None else paid - books.cost(instrument)
+                rounded = books.rounding(instrument, one.excess, price, more)
+                if rounded:
+                    self._own.transfer(books.purse(instrument), rounded)
         records = np.frombuffer(bytearray(self._own.take()), EVENT)
         sequence = self.desk.command(records[:1], command_payload(command))
         if len(records) > 1:

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from quarterdeck.kernel.layout import Records
 from quarterdeck.kernel.records import State
-from quarterdeck.kernel.vocabulary import InstrumentTerm, LedgerAccount
+from quarterdeck.kernel.vocabulary import InstrumentKind, InstrumentTerm, LedgerAccount
 from quarterdeck.venues.messages import AccountAnswer, TradeReport
 
 __all__ = ["Books", "Difference", "RecentFills", "Step", "Suspicions"]
@@ -158,11 +158,51 @@ class Books:
                 found.append(Difference(instrument, -1, venue - here + after))
             elif instrument in quiet and venue != here:
                 found.append(Difference(instrument, -1, venue - here))
+        apart = frozenset(difference.instrument for difference in found)
         cash = {balance.account: balance.cash for balance in answer.balances}
         for account in self.accounts:
             settled = self.settled_by(account)
             traded = recent.any_since(settled, time_ns) if time_ns else not settled <= quiet
-            venue, here = cash.get(account, 0), self.cash(account)
-            if not traded and abs(venue - here) > tolerance.get(account, 0):
-                found.append(Difference(-1, account, venue - here))
+            if traded or settled & apart:
+                continue  # what a position is worth is in its purse: one after the other
+            paid, slack = self._paid_more(answer, settled)
+            excess = cash.get(account, 0) - self.cash(account) - paid
+            if abs(excess) > tolerance.get(account, 0) + slack:
+                found.append(Difference(-1, account, excess))
         return found
+
+    def _paid_more(self, answer: AccountAnswer, settled: frozenset[int]) -> tuple[int, int]:
+        """Returns what the venue counts as paid for margined positions beyond what we do, and how exact that is.
+
+        A margined position moves cash by its results alone, and how a result is split between cash and what the rest
+        was paid for depends on the order of the fills. Cash less what was paid does not.
+        """
+        held = {holding.instrument: holding for holding in answer.holdings}
+        paid = slack = 0
+        for instrument in settled:
+            terms = self._instruments[instrument]["terms"]
+            if int(terms[InstrumentTerm.KIND]) != InstrumentKind.PERPETUAL:
+                continue
+            paid -= self.cost(instrument)
+            holding = held.get(instrument)
+            if holding is not None and holding.cost is not None:
+                paid += holding.cost
+            elif holding is not None:
+                value = int(terms[InstrumentTerm.VALUE])
+                paid += holding.quantity * holding.price * value
+                slack += abs(holding.quantity) * value
+        return paid, slack
+
+    def cost(self, instrument: int) -> int:
+        """What was paid for the account's net position, in money units, signed as the lots are."""
+        return int(self._instruments[instrument]["net"]["cost"])
+
+    def rounding(self, instrument: int, lots: int, price: int, paid: int | None) -> int:
+        """What cash must be given so that lots taken over at a whole price cost what the venue says was `paid`."""
+        terms = self._instruments[instrument]["terms"]
+        margined = int(terms[InstrumentTerm.KIND]) == InstrumentKind.PERPETUAL
+        return 0 if paid is None or not margined else lots * price * int(terms[InstrumentTerm.VALUE]) - paid
+
+    def purse(self, instrument: int) -> int:
+        """The account that settles an instrument."""
+        return int(self._instruments[instrument]["terms"][InstrumentTerm.ACCOUNT])

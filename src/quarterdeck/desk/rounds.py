@@ -54,6 +54,7 @@ class Rounds:
         self.suspicions = Suspicions()
         self.foreign: frozenset[int] = frozenset()
         self.prices: dict[int, int] = {}  # average prices that the venue told, for whoever adopts
+        self.costs: dict[int, int | None] = {}  # what the venue says was paid for what it holds
         self.fills_known_ns = -1
         self.rounds_done = 0
         self._courier = courier
@@ -191,6 +192,7 @@ class Rounds:
         if answer.venue_time_ns:
             self._courier.offset.sample(sent.sent_ns, self._courier.now_ns, answer.venue_time_ns)
         self.prices.update((holding.instrument, holding.price) for holding in answer.holdings if holding.price)
+        self.costs = {holding.instrument: holding.cost for holding in answer.holdings}
         if self._opening:
             self._open_books(answer, sent)
             self._opening = False
@@ -212,13 +214,17 @@ class Rounds:
         courier.reports.reconciled(courier.row, seen_ns)
         if not books.fresh:
             return  # what it holds was counted before: what differs, a person adopts
-        for balance in answer.balances:
-            if balance.account in books.accounts and balance.cash:
-                courier.reports.transfer(balance.account, balance.cash)
+        cash = {balance.account: balance.cash for balance in answer.balances if balance.account in books.accounts}
         for holding in answer.holdings:
-            if holding.instrument in books.instruments and holding.quantity:
-                price = holding.price or books.mark_ticks(holding.instrument) or 1
-                courier.reports.position(holding.instrument, 0, price, holding.quantity)
+            instrument = holding.instrument
+            if instrument in books.instruments and holding.quantity:
+                price = holding.price or books.mark_ticks(instrument) or 1
+                courier.reports.position(instrument, 0, price, holding.quantity)
+                purse = books.purse(instrument)
+                cash[purse] = cash.get(purse, 0) + books.rounding(instrument, holding.quantity, price, holding.cost)
+        for account, amount in cash.items():
+            if amount:
+                courier.reports.transfer(account, amount)
 
     # comparing
 

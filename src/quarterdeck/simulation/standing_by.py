@@ -31,6 +31,7 @@ class StandingBy:
         self._place, self._disk, self._shelf = place, disk, shelf
         self._follower = Follower(config, place, disk=disk, snapshots=shelf is not None) if follows else None
         self._copy: JournalCopy | None = None
+        self._unshared_from: int | None = None
 
     @property
     def _database(self) -> Any:
@@ -44,13 +45,16 @@ class StandingBy:
         self._disk.make_directory(self._place.data)
         self._copy = JournalCopy(self._place.journal, disk=self._disk)
         found = compare(self._place.journal, self._database, disk=self._disk)
-        if found.shared is not None and (found.parted or found.ahead):
+        if found.parted:
             self._copy.put_aside(found.common)
             self._put_snapshots_aside(found.common)
+        elif found.ahead:
+            self._unshared_from = found.common
 
     def turn(self) -> None:
         """Takes in what is new."""
         if self._copy is not None:
+            self._check_unshared()
             self._copy.fill(self._database)
             self._copy.sync()
         if self._follower is not None:
@@ -73,6 +77,7 @@ class StandingBy:
         if self._shelf is not None and not self.follows:
             self._catch_up()
         if self._copy is not None:
+            self._check_unshared()
             while self._copy.fill(self._database):
                 pass
         if self._follower is not None:
@@ -85,6 +90,15 @@ class StandingBy:
             self._copy.close()
             self._copy = None
 
+    def _check_unshared(self) -> None:
+        """What is here and not in the database is kept until another leader's records come for its place."""
+        if self._unshared_from is None or (self._database.next_sequence() or 0) <= self._unshared_from:
+            return
+        found = compare(self._place.journal, self._database, disk=self._disk)
+        if found.parted:
+            raise DeskError(f"another leader went on from record {found.common} without the records that are here")
+        self._unshared_from = found.common if found.ahead else None
+
     def _anything(self) -> bool:
         if self._shelf is not None:
             return self._shelf.next_sequence() is not None
@@ -95,14 +109,13 @@ class StandingBy:
 
     def _catch_up(self) -> None:
         """Makes the journal here what the database has; one that parted is for a standby to put aside."""
-        found = compare(self._place.journal, self._database, disk=self._disk)
-        if found.parted:
-            raise DeskError(f"another process led this desk on from record {found.common}")
-        if found.shared is None or (found.own or 0) >= found.shared:
-            return
         with JournalCopy(self._place.journal, disk=self._disk) as copy:
-            while copy.fill(self._database):
-                pass
+            found = compare(self._place.journal, self._database, disk=self._disk)
+            if found.parted:
+                raise DeskError(f"another process led this desk on from record {found.common}")
+            if found.shared is not None and (found.own or 0) < found.shared:
+                while copy.fill(self._database):
+                    pass
 
     def _put_snapshots_aside(self, sequence: int) -> None:
         try:

@@ -145,7 +145,12 @@ class PracticeWire:
     def _account(self, now_ns: int, account: int, _fields: _Fields) -> _Fields:
         statement = self.exchange.statement(now_ns, account, now_ns, now_ns)
         holdings = [
-            (row, position.quantity, position.cost // (position.quantity * self.exchange.listings[row].value))
+            (
+                row,
+                position.quantity,
+                position.cost // (position.quantity * self.exchange.listings[row].value),
+                position.cost,
+            )
             for row, position in enumerate(statement.positions)
             if position.quantity
         ]

@@ -175,11 +175,15 @@ class TradeReport(_Struct, frozen=True):
 
 
 class Holding(_Struct, frozen=True):
-    """A position: signed lots at an average price in ticks (0: not told)."""
+    """A position: signed lots at an average price in ticks (0: not told).
+
+    `cost` is what was paid for them, in money units, signed as they are; None: the price says it to a tick.
+    """
 
     instrument: int
     quantity: int
     price: int
+    cost: int | None = None
 
 
 class Balance(_Struct, frozen=True):

@@ -165,6 +165,9 @@ def test_weights_are_the_venues() -> None:
 
 def test_limiter_keeps_room_for_cancels() -> None:
     limiter = RateLimiter(budget=10, reserve=3)
+    assert [limiter.admit(1, 0.0, question=True) > 0 for _ in range(7)] == [False] * 5 + [True] * 2
+    assert [limiter.admit(1, 0.0) > 0 for _ in range(3)] == [False] * 2 + [True]
+    limiter = RateLimiter(budget=10, reserve=3)
     assert [limiter.admit(1, 0.0) for _ in range(7)] == [0.0] * 7
     assert limiter.admit(1, 10.0) == pytest.approx(50.0)
     assert [limiter.admit(1, 10.0, urgent=True) for _ in range(3)] == [0.0] * 3

@@ -1,7 +1,8 @@
 """The venue's rate limits, kept to before it has to say so ("Rate limits and user limits", its API documentation).
 
 REST calls of one internet address share a weight of 1,200 a minute. An action weighs 1 (and 1 more for each 40 in a
-batch), most questions 20, the common ones 2. Of the budget a share is kept back that only cancels may use.
+batch), most questions 20, the common ones 2. Of the budget a share is kept back that only cancels may use, and what a
+desk asks may take half of it: however often both sides are compared, its orders go out.
 """
 
 from collections import deque
@@ -35,12 +36,12 @@ class RateLimiter:
         self._total = 0
         self._shut_until_s = 0.0
 
-    def admit(self, weight: int, now_s: float, *, urgent: bool = False) -> float:
+    def admit(self, weight: int, now_s: float, *, urgent: bool = False, question: bool = False) -> float:
         """Takes `weight` and returns 0, or takes nothing and returns in how many seconds there is room again."""
         self._forget(now_s)
         if now_s < self._shut_until_s and not urgent:
             return self._shut_until_s - now_s
-        room = self._budget - (0 if urgent else self._reserve)
+        room = self._budget - (0 if urgent else self._budget // 2 if question else self._reserve)
         if self._total + weight <= room:
             self._spent.append((now_s, weight))
             self._total += weight

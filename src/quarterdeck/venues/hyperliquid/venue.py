@@ -311,7 +311,8 @@ class HyperliquidVenue:
         venue_ns = max(0, self._stream.newest_ns - _MARGIN_NS)
         replies: list[Reply] = []
         for call in (encoded,) if isinstance(encoded, Action) else encoded:
-            wait_s = self._admit(call.weight, urgent=isinstance(call, Action) and call.urgent)
+            asked = isinstance(call, Question)
+            wait_s = self._admit(call.weight, urgent=not asked and call.urgent, question=asked)
             if wait_s:
                 text = f"the rate limit has room again in {wait_s:.1f} s"
                 return Unsent(request_id=request.request_id, text=text, reason=Reason.MESSAGE_RATE_EXCEEDED)
@@ -354,9 +355,9 @@ class HyperliquidVenue:
                 self._limiter.rebuked(time.monotonic())
         return reply
 
-    def _admit(self, weight: int, *, urgent: bool = False) -> float:
+    def _admit(self, weight: int, *, urgent: bool = False, question: bool = False) -> float:
         with self._limiting:
-            return self._limiter.admit(weight, time.monotonic(), urgent=urgent)
+            return self._limiter.admit(weight, time.monotonic(), urgent=urgent, question=question)
 
     def _switch(self, poster: Poster, action: Action | None) -> None:
         if action is None or self._admit(action.weight, urgent=True):

@@ -190,8 +190,8 @@ class PracticeCodec:
         return AccountAnswer(
             request_id=wire.request_id,
             holdings=tuple(
-                Holding(instrument=self._instruments[row], quantity=lots, price=price)
-                for row, lots, price in wire.holdings
+                Holding(instrument=self._instruments[row], quantity=lots, price=price, cost=cost)
+                for row, lots, price, cost in wire.holdings
             ),
             balances=tuple(Balance(account=self._purses[row], cash=cash) for row, cash in wire.balances),
             venue_time_ns=wire.time_ns,

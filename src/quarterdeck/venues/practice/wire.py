@@ -203,10 +203,10 @@ class WireFills(_Wire, frozen=True, tag=_tag):
 
 
 class WireAccount(_Wire, frozen=True, tag=_tag):
-    """`holdings`: (instrument, signed lots, average price in ticks); `balances`: (purse, cash)."""
+    """`holdings`: (instrument, signed lots, average price in ticks, paid for them); `balances`: (purse, cash)."""
 
     request_id: Id
-    holdings: tuple[tuple[Row, Signed, Ticks], ...]
+    holdings: tuple[tuple[Row, Signed, Ticks, Money], ...]
     balances: tuple[tuple[Row, Money], ...]
     time_ns: Time
 
