@@ -318,8 +318,11 @@ class Courier:
 
     def take_fills(self, fills: Sequence[TradeReport]) -> None:
         """Fills are facts: each goes to the kernel, which knows repeats by the venue's trade id."""
+        opened_ns = self.books.opened_ns
+        if not opened_ns:
+            return  # the account is about to be taken over as it is; what comes after that is listed then
         for fill in fills:
-            if fill.instrument not in self.books.instruments or fill.venue_time_ns <= self.books.opened_ns:
+            if fill.instrument not in self.books.instruments or fill.venue_time_ns <= opened_ns:
                 continue  # an instrument that this desk does not have, or part of what it took over
             self._check_epoch(fill.order_id)
             order_id = fill.order_id or self._venue_ids.get(fill.venue_order_id, 0)

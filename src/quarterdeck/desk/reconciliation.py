@@ -123,12 +123,6 @@ class Books:
         return int(self._instruments[instrument]["mark_half_ticks"]) // 2
 
     @property
-    def fresh(self) -> bool:
-        """Whether this desk never held anything at this venue."""
-        kept = any(self.net(instrument) for instrument in self.instruments)
-        return not kept and not any(self.cash(account) for account in self.accounts)
-
-    @property
     def opened_ns(self) -> int:
         """The venue's time at which the desk took its account over; 0 before that."""
         return int(self._state["venues"][self.venue]["opened_ns"])

@@ -204,27 +204,29 @@ class Rounds:
         self._go_on(Step.FILLS_AGAIN)
 
     def _open_books(self, answer: AccountAnswer, sent: Sent) -> None:
-        """A desk that never traded takes over what its account holds: cash as its capital, positions at their price.
+        """A desk that has not traded yet takes over what its account holds: cash as capital, positions at their price.
 
-        First it says from when on fills are its own: should it die in between, the rest is a difference, and nothing is
-        counted twice.
+        Last it says from when on fills are its own. Should it die before that, it does so again, with what is left.
         """
         courier, books = self._courier, self._courier.books
-        seen_ns = answer.venue_time_ns or courier.offset.venue_time(sent.sent_ns)
-        courier.reports.reconciled(courier.row, seen_ns)
-        if not books.fresh:
-            return  # what it holds was counted before: what differs, a person adopts
-        cash = {balance.account: balance.cash for balance in answer.balances if balance.account in books.accounts}
-        for holding in answer.holdings:
-            instrument = holding.instrument
-            if instrument in books.instruments and holding.quantity:
-                price = holding.price or books.mark_ticks(instrument) or 1
-                courier.reports.position(instrument, 0, price, holding.quantity)
-                purse = books.purse(instrument)
-                cash[purse] = cash.get(purse, 0) + books.rounding(instrument, holding.quantity, price, holding.cost)
-        for account, amount in cash.items():
+        cash = dict.fromkeys(books.accounts, 0)
+        cash.update((one.account, one.cash) for one in answer.balances if one.account in cash)
+        more = {account: amount - books.cash(account) for account, amount in cash.items()}
+        held = {holding.instrument: holding for holding in answer.holdings}
+        for instrument in books.instruments:
+            holding = held.get(instrument)
+            lots = (0 if holding is None else holding.quantity) - books.net(instrument)
+            if lots:
+                price = (0 if holding is None else holding.price) or books.mark_ticks(instrument) or 1
+                courier.reports.position(instrument, 0, price, lots)
+                cost = 0 if holding is None else holding.cost
+                paid = None if cost is None else cost - books.cost(instrument)
+                more[books.purse(instrument)] += books.rounding(instrument, lots, price, paid)
+        for account, amount in more.items():
             if amount:
                 courier.reports.transfer(account, amount)
+        seen_ns = answer.venue_time_ns or courier.offset.venue_time(sent.sent_ns)
+        courier.reports.reconciled(courier.row, seen_ns)
 
     # comparing
 

@@ -174,7 +174,7 @@ class FaultPlan:
             return
         content = disk.files[path].content
         near = self.chance.randrange(2) and len(content) > HEADER_BYTES
-        self.world.watcher.damaged()
+        self.world.damage(disk)
         disk.flip_bit(path, self.chance.randrange(HEADER_BYTES if near else 0, len(content)))
         process = self._process()
         if process is not None and self.chance.randrange(2):

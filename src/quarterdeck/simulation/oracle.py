@@ -89,7 +89,7 @@ class Oracle:
         self.person_may_adopt = False  # the journal has lost what the desk began with
         self.one_disk = True  # all hosts share one
         self.shipped_first = False  # no order leaves before another host can read what caused it
-        self._is_damaged = False
+        self._damaged: set[str] = set()  # hosts whose medium has changed something by itself
         self._losses = 0
         self._host = ""
         self._left: tuple[int, bytes] = (0, b"")  # records up to the latest order that left
@@ -237,8 +237,9 @@ class Oracle:
         self._order_of_opening[name] = len(self._order_of_opening)
         if not self.one_disk and host != self._host:
             self._go_to(host)
-        if self._is_damaged:
-            self._kept, self._kept_digest, self._expected, self._is_damaged = 0, b"", None, False
+        if host in self._damaged:
+            self._damaged = set() if self.one_disk else self._damaged - {host}
+            self._kept, self._kept_digest, self._expected = 0, b"", None
             self._losses += 1
         self.books, self._read = self._new_books(), {}
         self._read_all(self._kept)
@@ -301,9 +302,9 @@ class Oracle:
             self._expected = None
             self._losses += 1
 
-    def damaged(self) -> None:
-        """The medium has changed what was written there: that need not survive, it must be noticed."""
-        self._is_damaged = True
+    def damaged(self, hosts: Sequence[str]) -> None:
+        """The medium of these hosts has changed what was written there: that need not survive, it must be noticed."""
+        self._damaged.update(hosts)
 
     # the journal
 

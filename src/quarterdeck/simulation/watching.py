@@ -1,5 +1,6 @@
 """What the oracle is told, and what it may look at: plain numbers and bytes, nothing that it shares with the desk."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 __all__ = ["CLOSED", "FILLED", "DeskFigures", "Eyes", "Watcher", "Weathered"]
@@ -79,8 +80,8 @@ class Watcher(Protocol):
         """A command to a whole desk was journaled, done and acknowledged."""
         ...
 
-    def damaged(self) -> None:
-        """Bytes of a journal changed by themselves, or were put right."""
+    def damaged(self, hosts: Sequence[str]) -> None:
+        """Bytes of a journal changed by themselves, or were put right, on the medium of these hosts."""
         ...
 
     def ended(self, name: str, digest: bytes | None) -> None:

@@ -159,8 +159,12 @@ class World:
 
     def repair(self, disk: SimulatedDisk) -> None:
         """People put right what has changed on a medium."""
-        self.watcher.damaged()
+        self.damage(disk)
         disk.repair()
+
+    def damage(self, disk: SimulatedDisk) -> None:
+        """A medium is about to change, or to be put right, behind everybody's back."""
+        self.watcher.damaged([host.name for host in self.hosts if host.disk is disk])
 
     # the beginning
 

@@ -207,6 +207,14 @@ def test_account_is_holdings_and_cash() -> None:
     assert answer.venue_time_ns == 1_700_000_000_000_000_000
 
 
+@pytest.mark.parametrize(("size", "value", "result", "cost"), [("-25", "33.5", "-3.5", -30), ("25", "33.5", "3.5", 30)])
+def test_what_a_position_cost_is_its_value_less_its_result(size: str, value: str, result: str, cost: int) -> None:
+    """The average price is rounded by the venue; this is not."""
+    position = {"coin": "XRP", "szi": size, "entryPx": "1.2", "unrealizedPnl": result, "positionValue": value}
+    answer = read(AskAccount(request_id=6), raw(state(assetPositions=[{"position": position}])), raw({"balances": []}))
+    assert [one.cost for one in answer.holdings] == [cost * 10**8]
+
+
 def test_a_question_not_answered() -> None:
     assert isinstance(read(AskAccount(request_id=6), b"null", b"null", status=429), Unsent)
     assert isinstance(read(AskAccount(request_id=6), b"", b"", status=503), Lost)

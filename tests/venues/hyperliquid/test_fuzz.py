@@ -99,7 +99,7 @@ def test_damaged_messages_stop_nothing() -> None:
 def test_damaged_answers_are_answers_or_bad_messages() -> None:
     chance = random.Random(20_261_122)
     reader = AnswerReader(universe(), Reader(universe(), TAG))
-    position = {"coin": "XRP", "szi": "1", "entryPx": "1.2", "unrealizedPnl": "0.0"}
+    position = {"coin": "XRP", "szi": "1", "entryPx": "1.2", "unrealizedPnl": "0.0", "positionValue": "1.2"}
     state = {"assetPositions": [{"position": position}], "marginSummary": {"accountValue": "1"}, "time": TIME}
     spot = {"balances": [{"coin": "XRP", "token": 7, "total": "3.14"}]}
     told = {"status": "order", "order": update("open")}

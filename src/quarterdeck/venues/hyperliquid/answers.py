@@ -17,9 +17,10 @@ from quarterdeck.venues.hyperliquid.schema import (
     Fill,
     FundingEntry,
     OrderStatusReply,
+    Position,
     SpotState,
 )
-from quarterdeck.venues.hyperliquid.universe import Universe
+from quarterdeck.venues.hyperliquid.universe import Listed, Universe
 from quarterdeck.venues.messages import (
     AccountAnswer,
     Amend,
@@ -209,8 +210,7 @@ class AnswerReader:
             cash[main.account] -= units[main.account].money(held.unrealized_pnl)
             listed = self._universe.of_coin(held.coin)
             if listed is not None and (lots := listed.lots(held.szi)):
-                price = listed.near_ticks(held.entry_px) if held.entry_px else 0
-                holdings.append(Holding(instrument=listed.index, quantity=lots, price=price))
+                holdings.append(_position(listed, held, lots))
         if len(bodies) > 1:
             self._spot_account(self._spot.decode(bodies[1]), holdings, cash)
         return AccountAnswer(
@@ -232,6 +232,16 @@ class AnswerReader:
                 lots = listed.lots(f"{whole}.{part[: listed.size_decimals]}" if part else whole)
                 if lots:
                     holdings.append(Holding(instrument=listed.index, quantity=lots, price=0))
+
+
+def _position(listed: Listed, held: Position, lots: int) -> Holding:
+    """A perpetual's position. Its average price is rounded; its value less its result is what was paid for it."""
+    price = listed.near_ticks(held.entry_px) if held.entry_px else 0
+    cost = None
+    if held.position_value is not None:
+        worth = listed.money(held.position_value)
+        cost = (worth if lots > 0 else -worth) - listed.money(held.unrealized_pnl)
+    return Holding(instrument=listed.index, quantity=lots, price=price, cost=cost)
 
 
 def _cancelled(request: Cancel, status: Any) -> Answer:

@@ -155,6 +155,7 @@ class Position(_Wire, frozen=True):
     szi: str
     unrealized_pnl: str
     entry_px: str | None = None
+    position_value: str | None = None  # at the mark, without a sign
 
 
 class AssetPosition(_Wire, frozen=True):
