@@ -446,7 +446,10 @@ class Courier:
 
     def _unsent(self, answer: Unsent, sent: Sent) -> None:
         request = sent.request
-        if isinstance(request, Place):
+        if isinstance(request, Place) and answer.reason is Reason.MESSAGE_RATE_EXCEEDED:
+            # The venue turned one copy away; should the network have made two, the other may have been taken.
+            self._lost(Lost(request_id=answer.request_id), sent)
+        elif isinstance(request, Place):
             self.reports.result(self.row, True)
             self._reject(request, answer.reason)
         elif isinstance(request, Cancel | Amend):

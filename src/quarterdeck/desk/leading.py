@@ -31,7 +31,16 @@ from quarterdeck.desk.shipping import Shipper
 from quarterdeck.errors import DeskError, LeaseLost, StoreUnreachable
 from quarterdeck.journal import Disk
 
-__all__ = ["Leadership", "Presence", "begin_to_lead", "lease_terms", "meeting_of", "new_keeper", "store_url"]
+__all__ = [
+    "Leadership",
+    "Presence",
+    "begin_to_lead",
+    "catch_up",
+    "lease_terms",
+    "meeting_of",
+    "new_keeper",
+    "store_url",
+]
 
 _VARIABLE: Final = "DATABASE_URL"
 _SECOND_NS: Final = 1_000_000_000
@@ -128,13 +137,22 @@ class Leadership:
         """Begins to renew."""
         self._thread.start()
 
-    def ship(self) -> None:
-        """Begins to ship the journal, where there is a database."""
+    def ship(self, end: int) -> None:
+        """Begins to ship the journal, which ends at `end`, where there is a database.
+
+        DeskError: the database has more of it: the medium here lost something since the two were compared.
+        """
         url = store_url(self.config.standby)
         if url is None:
             return
         shelf = JournalShelf(url, self.config.desk.name)
         there = shelf.next_sequence()
+        if there is not None and there > end:
+            shelf.close()
+            raise DeskError(
+                f"{self.place.journal}: it ends at record {end}, the database has {there}: what was here a moment ago "
+                "is not any more; start again, and look at the disk"
+            )
         self._shipper = Shipper(
             self.place.journal, shelf, self.epoch, self.keeper.holder, shipped=there, keep=self._kept
         )
@@ -147,7 +165,7 @@ class Leadership:
         """
         recovered = recover(config, place, disk=disk, warm=warm, epoch=self.epoch)
         try:
-            self.ship()
+            self.ship(recovered.writer.next_sequence)
             self._wait()
         except BaseException:
             recovered.writer.close()
@@ -279,7 +297,7 @@ def begin_to_lead(config: DeskConfig, place: DeskPlace, say: Callable[[str], Non
     try:
         _take(keeper, place.last_epoch(), say)
         leadership.start()
-        _catch_up(config, place.journal, say)
+        catch_up(config, place.journal, say)
     except BaseException:
         leadership.end(0, settled=True)
         raise
@@ -304,7 +322,7 @@ def _take(keeper: LeaseKeeper, epoch_known: int, say: Callable[[str], None]) -> 
         time.sleep(keeper.terms.renew_ns / _LOOKS / _SECOND_NS)
 
 
-def _catch_up(config: DeskConfig, journal: Path, say: Callable[[str], None]) -> None:
+def catch_up(config: DeskConfig, journal: Path, say: Callable[[str], None]) -> None:
     """Makes the journal here what the database has: nothing of it may be missing, and none of it another."""
     url = store_url(config.standby)
     if url is None:

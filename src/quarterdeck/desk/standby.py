@@ -22,7 +22,7 @@ from quarterdeck.desk.agreement import check_same_kind, own_identity, read_ident
 from quarterdeck.desk.control import ControlServer
 from quarterdeck.desk.copying import JournalCopy, compare
 from quarterdeck.desk.following import Follower, Progress
-from quarterdeck.desk.leading import Leadership, Presence, meeting_of, new_keeper, store_url
+from quarterdeck.desk.leading import Leadership, Presence, catch_up, meeting_of, new_keeper, store_url
 from quarterdeck.desk.lease import Term
 from quarterdeck.desk.place import DeskPlace
 from quarterdeck.desk.recovery import Warm
@@ -133,6 +133,7 @@ class Standby:
             self._fill(to_the_end=True)
             self.follower.follow()
             self._give_copy_back()
+            catch_up(self.config, self.place.journal, self.say)  # the medium may have lost what was copied
             self.meeting_left()
         except BaseException:
             leadership.end(None)

@@ -13,7 +13,7 @@ from quarterdeck.desk.recovery import Recovered, Warm, recover
 from quarterdeck.desk.session import Voices
 from quarterdeck.desk.shipping import Shipper
 from quarterdeck.desk.wire import Command
-from quarterdeck.errors import JournalError, LeaseLost, QuarterdeckError, StoreUnreachable
+from quarterdeck.errors import DeskError, JournalError, LeaseLost, QuarterdeckError, StoreUnreachable
 from quarterdeck.journal import Disk
 from quarterdeck.runtime.host import StrategySource
 from quarterdeck.simulation.clock import HostClock, Timeline
@@ -270,14 +270,16 @@ class Process:
     def _recover(self, config: DeskConfig, place: DeskPlace, disk: Disk) -> Recovered:
         epoch, wall = self.keeper.epoch, self.clock.wall
         found = recover(config, place, disk=disk, warm=self._warm, epoch=epoch, wall=wall)
-        self._ship_from(disk)
+        self._ship_from(disk, found.writer.next_sequence)
         self._world.recovered(self, found)
         return found
 
-    def _ship_from(self, disk: Disk) -> None:
+    def _ship_from(self, disk: Disk, end: int) -> None:
         shelf = self._habits.shelf
         if shelf is not None:
             there, epoch, holder = shelf.next_sequence(), self.keeper.epoch, self.keeper.holder
+            if there is not None and there > end:
+                raise DeskError(f"the journal ends at record {end}, the database has {there}")
             self._shipper = Shipper(
                 PLACE.journal, cast(Any, shelf), epoch, holder, shipped=there, keep=lambda: (0, 0), disk=disk
             )

@@ -74,8 +74,6 @@ class StandingBy:
 
     def succeed(self) -> Warm | None:
         """Comes to the journal's end, and gives its copy back; returns what to go on with."""
-        if self._shelf is not None and not self.follows:
-            self._catch_up()
         if self._copy is not None:
             self._check_unshared()
             while self._copy.fill(self._database):
@@ -83,6 +81,8 @@ class StandingBy:
         if self._follower is not None:
             self._follower.follow()
         self.close()
+        if self._shelf is not None:
+            self._catch_up()  # the medium may have lost what was copied
         return None if self._follower is None else self._follower.warm
 
     def close(self) -> None:
