@@ -351,7 +351,7 @@ class Courier:
             if found is Resolution.FILLS and order is not None:
                 # Its last fill closes it, unless it was amended and nobody told us, or fills came before we knew it.
                 if said.quantity != order.quantity:
-                    self._take_terms(order, said)
+                    self._replaced(order, said.price, said.quantity, said.venue_order_id)
                 self._end(order, _End(EventKind.ORDER_CANCELED, 0, max(said.filled, 0), self.now_ns))
         elif found in {Resolution.STRAY, Resolution.ADOPT}:
             self._settle_apart(said, found, asked=asked)
@@ -374,17 +374,22 @@ class Courier:
     def _compare_terms(self, order: LocalOrder, said: OrderReport) -> None:
         """Brings price and quantity to what works at the venue, and takes back what was asked and did not happen."""
         if (said.price, said.quantity) != (order.price, order.quantity):
-            self._take_terms(order, said)
+            self._replaced(order, said.price, said.quantity, said.venue_order_id)
         elif order.replace_pending:
             self._report(EventKind.REPLACE_REJECTED, order.order_id, order.instrument, order.strategy)
         if order.cancel_pending:
             self._report(EventKind.CANCEL_REJECTED, order.order_id, order.instrument, order.strategy)
 
-    def _take_terms(self, order: LocalOrder, said: OrderReport) -> None:
+    def _replaced(self, order: LocalOrder, price: int, quantity: int, venue_order_id: int) -> None:
         self.reports.order(
-            EventKind.ORDER_REPLACED, order.order_id, order.instrument, order.strategy,
-            price=said.price, value=said.quantity, venue_order_id=said.venue_order_id,
-        )  # fmt: skip
+            EventKind.ORDER_REPLACED,
+            order.order_id,
+            order.instrument,
+            order.strategy,
+            price=price,
+            value=quantity,
+            venue_order_id=venue_order_id,
+        )
 
     def _end(self, order: LocalOrder, end: _End) -> None:
         """Closes an order, once every fill that the venue counts is here."""
@@ -411,15 +416,7 @@ class Courier:
             return
         elif isinstance(request, Amend):
             self._remember(answer.venue_order_id, request.order_id)
-            self.reports.order(
-                EventKind.ORDER_REPLACED,
-                order.order_id,
-                order.instrument,
-                order.strategy,
-                price=request.price,
-                value=request.quantity,
-                venue_order_id=answer.venue_order_id,
-            )
+            self._replaced(order, request.price, request.quantity, answer.venue_order_id)
         elif answer.final:
             filled = order.filled if answer.filled < 0 else answer.filled
             self._end(order, _End(EventKind.ORDER_CANCELED, 0, filled, self.now_ns))

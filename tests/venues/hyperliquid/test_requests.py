@@ -135,7 +135,7 @@ def test_amend_names_the_order_and_gives_it_whole() -> None:
             AskFills(request_id=1, since_ns=1_700_000_000_999_999_999),
             [
                 {"type": "userFillsByTime", "user": USER, "startTime": 1_700_000_000_999, "aggregateByTime": False},
-                {"type": "userFunding", "user": USER, "startTime": 1_700_000_000_999},
+                {"type": "userFunding", "user": USER, "startTime": 1_699_999_985_999},
             ],
         ),
         (
@@ -164,8 +164,8 @@ def test_weights_are_the_venues() -> None:
 
 
 def test_limiter_keeps_room_for_cancels() -> None:
-    limiter = RateLimiter(budget=10, reserve=3)
-    assert [limiter.admit(1, 0.0, question=True) > 0 for _ in range(7)] == [False] * 5 + [True] * 2
+    limiter = RateLimiter(budget=9, reserve=1)
+    assert [limiter.admit(1, 0.0, question=True) > 0 for _ in range(7)] == [False] * 6 + [True]
     assert [limiter.admit(1, 0.0) > 0 for _ in range(3)] == [False] * 2 + [True]
     limiter = RateLimiter(budget=10, reserve=3)
     assert [limiter.admit(1, 0.0) for _ in range(7)] == [0.0] * 7

@@ -2,7 +2,7 @@
 
 REST calls of one internet address share a weight of 1,200 a minute. An action weighs 1 (and 1 more for each 40 in a
 batch), most questions 20, the common ones 2. Of the budget a share is kept back that only cancels may use, and what a
-desk asks may take half of it: however often both sides are compared, its orders go out.
+desk asks may take two thirds: however often both sides are compared, its orders go out.
 """
 
 from collections import deque
@@ -41,7 +41,7 @@ class RateLimiter:
         self._forget(now_s)
         if now_s < self._shut_until_s and not urgent:
             return self._shut_until_s - now_s
-        room = self._budget - (0 if urgent else self._budget // 2 if question else self._reserve)
+        room = self._budget - (0 if urgent else self._budget // 3 if question else self._reserve)
         if self._total + weight <= room:
             self._spent.append((now_s, weight))
             self._total += weight

@@ -20,9 +20,18 @@ from quarterdeck.venues.messages import (
     Unsent,
 )
 
-__all__ = ["Action", "Encoder", "Question", "cloid_of", "leverage_action", "schedule_cancel_action"]
+__all__ = [
+    "FUNDING_OVERLAP_NS",
+    "Action",
+    "Encoder",
+    "Question",
+    "cloid_of",
+    "leverage_action",
+    "schedule_cancel_action",
+]
 
 SLIPPAGE_PPM: Final = 50_000
+FUNDING_OVERLAP_NS: Final = 15_000_000_000  # asked for twice: longer than the questions of it are apart
 _NS_PER_MS: Final = 1_000_000
 # FOK and DAY have no counterpart.
 _TIFS: Final = {TimeInForce.GTC: "Gtc", TimeInForce.IOC: "Ioc"}
@@ -98,6 +107,7 @@ class Encoder:
             since = request.since_ns // _NS_PER_MS
             # Funding is in no other answer: whoever missed the news of it would have another balance for ever.
             fills = self._question("userFillsByTime", startTime=since, aggregateByTime=False)
+            since = max(0, request.since_ns - FUNDING_OVERLAP_NS) // _NS_PER_MS
             return fills, self._question("userFunding", startTime=since)
         perpetual = self._question("clearinghouseState")
         return (perpetual, self._question("spotClearinghouseState")) if self._universe.spot else (perpetual,)

@@ -64,6 +64,8 @@ __all__ = ["HyperliquidOptions", "HyperliquidVenue"]
 _WAITING_MAX: Final = 1_024
 _MARGIN_NS: Final = 1_000_000_000  # how far the answers to questions may lag behind the stream
 _ROWS_PER_WEIGHT: Final = 20
+_FUNDING_EVERY_S: Final = 10.0  # less than what FUNDING_OVERLAP_NS covers
+_NOTHING: Final = Reply(200, b"[]")
 _CONFIRMED_S: Final = 15.0  # within which every subscription is
 
 
@@ -123,7 +125,7 @@ class HyperliquidVenue:
         self._up = False
         self._speaks = False  # for a desk; who asks for fills and the account alone has no orders to be cancelled
         self._refusal = ""
-        self._attended_s = 0.0
+        self._attended_s, self._funding_asked_s = 0.0, -_FUNDING_EVERY_S
         self._awaited: set[tuple[str, str]] = set()
         self._alive_s = 0.0
         self._posters = [Poster(self._endpoint, options.timeout_s) for _ in range(4)]
@@ -218,7 +220,7 @@ class HyperliquidVenue:
         stream = self._stream
         assert stream is not None
         stream.touch.clear()
-        self._attended_s = time.monotonic()
+        self._attended_s, self._funding_asked_s = time.monotonic(), -_FUNDING_EVERY_S
         wanted = list(self._subscriptions())
         self._awaited = {_subscribed(one) for one in wanted}
         for subscription in wanted:
@@ -311,6 +313,9 @@ class HyperliquidVenue:
         venue_ns = max(0, self._stream.newest_ns - _MARGIN_NS)
         replies: list[Reply] = []
         for call in (encoded,) if isinstance(encoded, Action) else encoded:
+            if isinstance(request, AskFills) and replies and not self._funding_due():
+                replies.append(_NOTHING)
+                continue
             asked = isinstance(call, Question)
             wait_s = self._admit(call.weight, urgent=not asked and call.urgent, question=asked)
             if wait_s:
@@ -330,6 +335,13 @@ class HyperliquidVenue:
             self.quarantine.hold(error.kind, replies[-1].body, error.problem)
             return Lost(request_id=request.request_id, text=str(error))
         return answer
+
+    def _funding_due(self) -> bool:
+        """Whether funding is asked for with the fills: not with each of the listings that follow one another."""
+        now_s = time.monotonic()
+        due = now_s - self._funding_asked_s >= _FUNDING_EVERY_S
+        self._funding_asked_s = now_s if due else self._funding_asked_s
+        return due
 
     def _pay(self, funding: FundingNews | None, fills: int) -> None:
         """Tells of the funding that came with a list of fills, before that list; charges for the rows of both."""
