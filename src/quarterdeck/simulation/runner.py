@@ -53,6 +53,7 @@ class _Run:
         self.oracle.one_disk = not world.replicated
         self.plan = FaultPlan(world, self._before_power_loss)
         self.steps = self.life_cycle = 0
+        self.killed: frozenset[str] = frozenset()  # what worked when the last kill came
 
     def _before_power_loss(self, host: Host) -> None:
         if host.disk is self.world.journal_of.disk:
@@ -106,6 +107,7 @@ class _Run:
     def _end(self) -> None:
         """Everything agrees; a kill takes every order back; the journal replays to where the desk stands."""
         self._until(self._agrees, "desk and exchange do not agree")
+        self.killed = frozenset(order.client_id for order in self.world.exchange.open_orders(0))
         self.plan.give(_said(Verb.KILL, protective=True))
         self._until(self._nothing_works, "orders work after a kill")
         self._until(self._agrees, "desk and exchange do not agree after the kill")
@@ -143,7 +145,8 @@ class _Run:
                 leader.obey(command)
 
     def _nothing_works(self) -> bool:
-        return not self.world.exchange.open_orders(0)
+        """Of what worked when the kill came: strategies may still ask for orders that reduce."""
+        return not any(order.client_id in self.killed for order in self.world.exchange.open_orders(0))
 
 
 def _said(verb: Verb, protective: bool = False) -> Command:
