@@ -257,6 +257,8 @@ def test_a_position_that_differs_stops_entries_until_a_person_adopts_it(rig: Rig
     with pytest.raises(DeskError, match="a person"):
         rig.session.obey(Command(verb=Verb.ADOPT, instrument="ABC"))
     rig.session.obey(Command(verb=Verb.ADOPT, instrument="ABC", person="ada", why="opened by hand"))
+    with pytest.raises(DeskError, match="nothing to adopt"):
+        rig.session.obey(Command(verb=Verb.ADOPT, instrument="ABC", person="ada", why="twice"))
     rig.run(2 * SECOND)
     ask(rig, bid_for(10))
     assert (rig.net, rig.statuses()) == (4, [OrderStatus.ACCEPTED])

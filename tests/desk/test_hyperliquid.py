@@ -243,7 +243,6 @@ def test_a_killed_desk_recovers_to_the_twins_truth(tmp_path: Path, twin: Twin) -
     assert known.fills.keys() == fills
     assert known.net == sum(known.lots.values())  # each once
     assert len(fills) > 4
-    twin.fault("clear")
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     report, path = reconcile_desk(load_desk(folder), today)
     assert report.status == "CLEAN", report.lines()

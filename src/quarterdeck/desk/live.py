@@ -23,7 +23,7 @@ from quarterdeck.desk.lease import Lease
 from quarterdeck.desk.patience import Patience
 from quarterdeck.desk.place import DeskPlace
 from quarterdeck.desk.post import NEVER_NS
-from quarterdeck.desk.reconciliation import Books
+from quarterdeck.desk.reconciliation import Books, Suspicions
 from quarterdeck.desk.recovery import Recovered, recover
 from quarterdeck.desk.reports import Reports
 from quarterdeck.desk.session import SECOND_NS, Session, Voices, moment
@@ -309,6 +309,7 @@ class LiveSession(Session[LiveDesk]):
         sequence = self.desk.command(records[:1], command_payload(command))
         if len(records) > 1:
             self.desk.feed(records[1:])
+        courier.rounds.suspicions = Suspicions()  # taken over once
         courier.rounds.begin_anew()  # both sides are compared again at once; entries wait for it
         return sequence
 
