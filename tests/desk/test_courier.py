@@ -12,6 +12,7 @@ import pytest
 
 from quarterdeck.desk.wire import Command, Verb
 from quarterdeck.errors import DeskError
+from quarterdeck.kernel.records import ORDERS
 from quarterdeck.kernel.vocabulary import EventKind, OrderStatus, Reason, Side
 from quarterdeck.strategies.views import DeskView, OrderUpdate, Quote
 from quarterdeck.twins.exchange import Ticket
@@ -306,6 +307,18 @@ def test_an_order_of_ours_that_the_journal_lost_counts_again(rig: Rig) -> None:
     rig.quote(8_000, 8_010)
     rig.run(SECOND)
     assert (rig.net, rig.statuses()) == (7, [OrderStatus.FILLED])
+    rig.agree()
+
+
+def test_a_lost_order_that_no_slot_is_free_for_is_cancelled(rig: Rig) -> None:
+    """It cannot count here, so it may not work there."""
+    ask(rig, bid_for(10))
+    (order,) = [int(order["id"]) for order in rig.state["orders"] if order["id"]]
+    name = client_id(desk_tag("practised"), 0, order + ORDERS)
+    ticket = Ticket(client_id=name, instrument=0, side=1, quantity=7, price=9_000, kind=Kind.LIMIT)
+    rig.exchange.place(rig.now_ns, 0, ticket)
+    rig.run(31 * SECOND)
+    assert [one.client_id for one in rig.exchange.open_orders(0)] == [client_id(desk_tag("practised"), 0, order)]
     rig.agree()
 
 

@@ -139,7 +139,7 @@ class Courier:
 
     def next_due_ns(self) -> int:
         """When `tick` has something to do."""
-        if self._unsent_yet or len(self.reports):  # said while the kernel was at work: a sink cannot speak to it
+        if self._unsent_yet or len(self.reports):  # a sink cannot speak to the kernel while that is at work
             return self.now_ns
         due = min(self.post.next_due_ns, self.rounds.due_ns if self.up else NEVER_NS)
         if self.up:
@@ -365,11 +365,12 @@ class Courier:
         """An order that works there and does not here. Unasked news may be old: it is asked for first."""
         if not asked:
             self.watch(said, self.now_ns)
-        elif found is Resolution.ADOPT:
+        elif found is Resolution.ADOPT and self.table.has_room_for(said.order_id):
             self.reports.adopt(said)
             self.rounds.want_fills(said.order_id, said.filled)
-        else:
+        else:  # what cannot count here may not work there
             self.send_cancel(said.order_id, said.venue_order_id, said.instrument, said.strategy)
+            self.watch(said, self.now_ns + self._patience.retry_ns)  # until it is gone there, too
 
     def _compare_terms(self, order: LocalOrder, said: OrderReport) -> None:
         """Brings price and quantity to what works at the venue, and takes back what was asked and did not happen."""
@@ -565,8 +566,6 @@ class Courier:
         for order in self._open_orders():
             if order.order_id not in named and order.order_id not in busy and order.updated_ns < asked_ns:
                 self.watch(order, self.now_ns)
-
-    # words for the kernel
 
     def _report(self, kind: EventKind, order_id: int, instrument: int, strategy: int, venue_order_id: int = 0) -> None:
         self.reports.order(kind, order_id, instrument, strategy, venue_order_id=venue_order_id)

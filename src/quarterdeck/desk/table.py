@@ -60,6 +60,11 @@ class OrderTable:
         order = LocalOrder(order_id, *cast(Any, words))
         return order._replace(status=OrderStatus(order.status))
 
+    def has_room_for(self, order_id: int) -> bool:
+        """Whether an order could be entered under that id: its slot holds no open order."""
+        status = int(self._orders["status"][order_id % ORDERS])
+        return not OrderStatus.SUBMITTED <= status <= OrderStatus.UNKNOWN
+
     def open_ids(self) -> list[int]:
         """Returns the ids of all open orders."""
         slots = self._open[: int(self._state["open_count"])]
