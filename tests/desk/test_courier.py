@@ -22,6 +22,7 @@ from quarterdeck.venues.messages import (
     Amend,
     AskFills,
     AskOrder,
+    AskOrders,
     Cancel,
     FundingNews,
     FundingReport,
@@ -233,6 +234,26 @@ def test_a_killed_process_finds_its_orders_and_fills_again(rig: Rig) -> None:
     assert rig.statuses() == [OrderStatus.FILLED, OrderStatus.FILLED, OrderStatus.FILLED, OrderStatus.REJECTED]
     assert len(rig.exchange.holders[0].orders) == 3
     rig.agree()
+
+
+def test_a_cancel_that_died_with_the_process_does_not_shield_its_order_from_a_kill(rig: Rig) -> None:
+    """Neither the order nor its cancel was ever answered; the order works."""
+    rig.mute_news = True
+    rig.link.answer = dropping(Place)
+    ask(rig, bid_for(10))
+    rig.link.keep = dropping(Cancel)
+    ask(rig, lambda desk: [desk.cancel(order.order_id) for order in desk.open_orders(0)])
+    assert rig.statuses() == [OrderStatus.SUBMITTED]
+    rig.kill()
+    rig.start()
+    rig.link.keep = dropping(AskOrders)  # so the order itself is asked for first
+    rig.run(4 * SECOND)
+    rig.link.keep = lambda _: True
+    rig.run(3 * SECOND)
+    assert rig.session.ready
+    rig.session.obey(Command(verb=Verb.KILL))
+    rig.run(2 * SECOND)
+    assert rig.exchange.open_orders(0) == []
 
 
 def test_somebody_elses_order_stops_entries_until_it_is_gone(rig: Rig) -> None:

@@ -129,7 +129,7 @@ class Courier:
 
     @property
     def ready(self) -> bool:
-        """Whether the venue has answered everything that was open: entries may begin."""
+        """Whether the venue has answered all that was open: entries may begin."""
         return self.rounds.ready
 
     @property
@@ -348,6 +348,8 @@ class Courier:
             self._end(order, _End(_ENDS[found], reason, filled, self.now_ns))
         elif found is Resolution.ACCEPT or found is Resolution.FILLS:
             self._accept(said)
+            if found is Resolution.ACCEPT and asked and order is not None:
+                self._compare_terms(order, said)
             if found is Resolution.FILLS and order is not None:
                 # Its last fill closes it, unless it was amended and nobody told us, or fills came before we knew it.
                 if said.quantity != order.quantity:
@@ -507,8 +509,6 @@ class Courier:
         if resolve(None if order is None else order.status, said.status) is Resolution.ACCEPT:
             self._accept(said)
         watch.due_ns = max(watch.settled_ns, self.now_ns + self._patience.retry_ns)
-
-    # what is asked
 
     def watch(self, order: LocalOrder | OrderReport | Place, settled_ns: int) -> None:
         """Begins to ask for an order's fate, or goes on to; answers count from `settled_ns` on."""
