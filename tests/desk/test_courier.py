@@ -256,6 +256,16 @@ def test_a_cancel_that_died_with_the_process_does_not_shield_its_order_from_a_ki
     assert rig.exchange.open_orders(0) == []
 
 
+def test_questions_that_are_answered_count_for_the_venue(rig: Rig) -> None:
+    """A probe that died with its process would else keep the venue's breaker open for ever."""
+    before = rig.count(EventKind.VENUE_RESULT)
+    rig.state["venues"][0]["error_open"] = 3
+    rig.run(31 * SECOND)
+    assert rig.count(EventKind.VENUE_RESULT) >= before + 4
+    ask(rig, bid_for(10))
+    assert rig.statuses() == [OrderStatus.ACCEPTED]
+
+
 def test_somebody_elses_order_stops_entries_until_it_is_gone(rig: Rig) -> None:
     rig.exchange.place(
         rig.now_ns, 0, Ticket(client_id="web", instrument=0, side=1, quantity=7, price=9_000, kind=Kind.LIMIT)

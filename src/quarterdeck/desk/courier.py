@@ -267,6 +267,8 @@ class Courier:
         answer: Any = message
         sent = None if handler is None else self.post.answered(answer.request_id)
         if handler is not None and sent is not None:
+            if isinstance(answer, OrderAnswer | OrdersAnswer | FillsAnswer | AccountAnswer):
+                self.reports.result(self.row, False)  # a question that was answered counts as one that was not does
             handler(answer, sent)
 
     def tick(self, now_ns: int) -> bytes:
@@ -402,8 +404,6 @@ class Courier:
             return
         self.reports.order(end.kind, order.order_id, order.instrument, order.strategy, value=end.value)
         self._watches.pop(order.order_id, None)
-
-    # answers
 
     def _taken(self, answer: Taken, sent: Sent) -> None:
         request: Any = sent.request

@@ -192,7 +192,7 @@ class Oracle:
         reach = sent.side * net + sum(left for _, left in earlier)
         long, short = self._limits.long_lots[sent.instrument], self._limits.short_lots[sent.instrument]
         most = long if sent.side > 0 else short
-        if reach > most:
+        if reach > most and not sent.losses:  # as above
             raise Violation(f"{order.client_id} can bring the position to {reach} lots, {most} are allowed: {sent}")
         if order.quantity > self._limits.order_lots[sent.instrument]:
             raise Violation(f"{order.client_id} is of {order.quantity} lots, more than one order may have: {sent}")
