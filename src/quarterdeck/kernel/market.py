@@ -367,7 +367,10 @@ def _happen(market: Market, index: int, event: Event, reports: Records[Event]) -
     elif kind == EventKind.MARK:
         market["listings"][index]["mark"] = event["mark"]
     elif kind == EventKind.POSITION_ADOPTED:
-        market["positions"][index] = event["quantity"]
+        if -QUANTITY_MAX < event["quantity"] < QUANTITY_MAX:
+            market["positions"][index] = event["quantity"]
+        else:
+            market["counts"][MarketCount.REFUSED] += 1
     elif kind == EventKind.SPLIT or kind == EventKind.TICK_SIZE_CHANGE:
         _rescale(market, index, event, reports)
     elif kind == EventKind.DELISTING:
