@@ -6,6 +6,7 @@ What is tested: `quarterdeck.twins.practice`, `quarterdeck.twins.practice_core`,
 
 import random
 import socket
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -111,9 +112,12 @@ def test_an_exchange_that_dies_again_and_again_is_the_one_that_never_did(
         if number in deaths:
             mortal.close()
             mortal = core(state, clock)
+            # A quote that moved nobody is not kept, so the market is quoted to both anew before anybody asks.
+            quotes = [(row, replace(book.quote)) for row, book in enumerate(immortal.exchange.books)]
+            for one in (mortal, immortal):
+                one.set_market(quotes)
         act(mortal, number, step)
         act(immortal, number, step)
-    # A quote that moved nobody is not kept: let both be set alike.
     for one in (mortal, immortal):
         one.set_market([(row, Quote(50, 200, 1, 1)) for row in range(2)])
     assert everything(mortal) == everything(immortal)
