@@ -1,7 +1,7 @@
 """A desk and an exchange that lose each other's words: nothing is lost, nothing is doubled, nothing is assumed.
 
 What is tested: `quarterdeck.desk.courier`, `quarterdeck.desk.rounds`, `quarterdeck.desk.reconciliation`,
-`quarterdeck.desk.table`, `quarterdeck.desk.patience`.
+`quarterdeck.desk.table`, `quarterdeck.desk.patience`, `quarterdeck.desk.requests`.
 """
 
 from collections.abc import Callable
@@ -172,6 +172,39 @@ def test_a_cancel_that_never_arrived_may_be_asked_for_again(rig: Rig) -> None:
     assert rig.statuses() == [OrderStatus.ACCEPTED]
     rig.link.keep = lambda _: True
     ask(rig, cancel)
+    assert rig.statuses() == [OrderStatus.CANCELED]
+    rig.agree()
+
+
+def test_a_cancel_that_overtakes_its_order_is_sent_again(rig: Rig) -> None:
+    """Cancels go first, so one may reach the venue before the order that it is for."""
+    held: list[Callable[[], None]] = []
+    rig.link.keep = lambda request: not isinstance(request, Place) or not rig.hold(request, held)
+    ASKS.append(bid_for(10))
+    rig.quote(9_990, 10_010)
+    rig.run(2 * rig.latency_ns)
+    ASKS.append(lambda desk: [desk.cancel(order.order_id) for order in desk.open_orders(0)])
+    rig.quote(9_990, 10_011)
+    rig.run(4 * rig.latency_ns)
+    assert [type(each) for each in rig.link.sent if isinstance(each, Place | Cancel)] == [Place, Cancel]
+    assert rig.statuses() == [OrderStatus.SUBMITTED]
+    for arrive in held:
+        arrive()
+    rig.run(10 * rig.latency_ns)
+    assert rig.statuses() == [OrderStatus.CANCELED]
+    assert rig.count(EventKind.CANCEL_REJECTED) == 0
+    rig.agree()
+
+
+def test_a_session_that_ends_cancels_until_nothing_is_left(rig: Rig) -> None:
+    ask(rig, bid_for(10))
+    rig.link.keep = dropping(Cancel)
+    rig.session.stopping = True
+    rig.run(1_500 * MS)
+    assert rig.statuses() == [OrderStatus.ACCEPTED]
+    rig.link.keep = lambda _: True
+    rig.run(3 * SECOND)
+    assert rig.session.ended
     assert rig.statuses() == [OrderStatus.CANCELED]
     rig.agree()
 

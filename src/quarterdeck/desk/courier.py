@@ -16,6 +16,7 @@ from quarterdeck.desk.patience import Patience
 from quarterdeck.desk.post import NEVER_NS, Post, Sent
 from quarterdeck.desk.reconciliation import Books
 from quarterdeck.desk.reports import Reports
+from quarterdeck.desk.requests import amend_of, place_of
 from quarterdeck.desk.resolution import Resolution, resolve
 from quarterdeck.desk.rounds import Rounds
 from quarterdeck.desk.table import LocalOrder, OrderTable
@@ -23,7 +24,7 @@ from quarterdeck.errors import DeskError
 from quarterdeck.kernel.layout import Records
 from quarterdeck.kernel.orders import SEQUENCE_BITS
 from quarterdeck.kernel.records import ORDERS, State
-from quarterdeck.kernel.vocabulary import EventKind, Flag, OrderStatus, OrderType, Reason, Side, TimeInForce
+from quarterdeck.kernel.vocabulary import EventKind, OrderStatus, Reason
 from quarterdeck.venues.messages import (
     AccountAnswer,
     Amend,
@@ -108,6 +109,7 @@ class Courier:
         self._watches: dict[int, _Watch] = {}
         self._ends: dict[int, _End] = {}
         self._venue_ids: dict[int, int] = {}
+        self._overtaken: set[int] = set()  # orders whose cancel came to the venue before they did
         self._unsent_yet: list[Place | Amend] = []  # asked for too early: taken back at the next tick
         # What an earlier session sent can take effect for as long as a request may; no clock of ours was kept for it.
         self._inherited_ns = began_ns + self._longest_ns
@@ -149,24 +151,8 @@ class Courier:
     # the sink: what the kernel wants done
 
     def submit(self, action: Any) -> None:
-        flags, number = int(action["flags"]), self.post.number()
         expires_ns, settled_ns = self._window()
-        request = Place(
-            request_id=number,
-            order_id=int(action["order_id"]),
-            strategy=int(action["strategy"]),
-            instrument=int(action["instrument"]),
-            side=Side.SELL if flags & Flag.SELL else Side.BUY,
-            price=int(action["price"]),
-            trigger_price=int(action["trigger_price"]),
-            quantity=int(action["quantity"]),
-            order_type=OrderType(int(action["order_type"])),
-            time_in_force=TimeInForce(int(action["time_in_force"])),
-            post_only=flags & Flag.POST_ONLY != 0,
-            reduce_only=flags & Flag.REDUCE_ONLY != 0,
-            expires_ns=expires_ns,
-        )
-        self._leave(request, settled_ns)
+        self._leave(place_of(action, self.post.number(), expires_ns), settled_ns)
 
     def cancel(self, action: Any) -> None:
         order = self.table.find(int(action["order_id"]))
@@ -180,25 +166,8 @@ class Courier:
         if not self.venue.capabilities.amend:
             self._do_without(order)
             return
-        flags, number = int(action["flags"]), self.post.number()
         expires_ns, settled_ns = self._window()
-        request = Amend(
-            request_id=number,
-            order_id=order.order_id,
-            venue_order_id=order.venue_order_id,
-            instrument=order.instrument,
-            strategy=order.strategy,
-            side=Side(order.side),
-            price=int(action["price"]),
-            trigger_price=order.trigger_price,
-            quantity=int(action["quantity"]),
-            order_type=OrderType(order.order_type),
-            time_in_force=TimeInForce(order.time_in_force),
-            post_only=flags & Flag.POST_ONLY != 0,
-            reduce_only=flags & Flag.REDUCE_ONLY != 0,
-            expires_ns=expires_ns,
-        )
-        self._leave(request, settled_ns)
+        self._leave(amend_of(order, action, self.post.number(), expires_ns), settled_ns)
 
     def _do_without(self, order: LocalOrder) -> None:
         """A venue that cannot amend: its terms are wanted no longer, so it is cancelled, unless it protects."""
@@ -415,6 +384,9 @@ class Courier:
             self._report(
                 EventKind.ORDER_ACCEPTED, request.order_id, request.instrument, request.strategy, answer.venue_order_id
             )
+            if request.order_id in self._overtaken:  # it is still wanted gone
+                self._overtaken.discard(request.order_id)
+                self.send_cancel(request.order_id, answer.venue_order_id, request.instrument, request.strategy)
         elif order is None or not order.open:
             return
         elif isinstance(request, Amend):
@@ -436,6 +408,8 @@ class Courier:
                 self.watch(request, sent.settled_ns)
             else:
                 self._reject(request, answer.reason)
+        elif isinstance(request, Cancel) and self._came_too_early(request, sent):
+            pass  # it is sent again
         elif isinstance(request, Cancel | Amend):
             self._take_back(request)
             order = self.table.find(request.order_id)
@@ -443,6 +417,17 @@ class Courier:
                 self.watch(order, self.now_ns)
         else:
             self._ask_again(request)
+
+    def _came_too_early(self, cancel: Cancel, sent: Sent) -> bool:
+        """Whether a refused cancel may have overtaken its order. It is sent again once the venue knows that."""
+        if self.post.is_placing(cancel.order_id):
+            self._overtaken.add(cancel.order_id)
+            return True
+        order = self.table.find(cancel.order_id)
+        if order is None or not order.open or order.updated_ns <= sent.sent_ns:
+            return False
+        self.send_cancel(order.order_id, order.venue_order_id, order.instrument, order.strategy)
+        return True
 
     def _unsent(self, answer: Unsent, sent: Sent) -> None:
         request = sent.request
@@ -461,6 +446,7 @@ class Courier:
         request = sent.request
         self.reports.result(self.row, True)
         if isinstance(request, Place):
+            self._overtaken.discard(request.order_id)  # the cancel is taken back by what the venue says of the order
             self._report(EventKind.ORDER_UNKNOWN, request.order_id, request.instrument, request.strategy)
             self.watch(request, sent.settled_ns)
         elif isinstance(request, Cancel):
@@ -572,6 +558,7 @@ class Courier:
 
     def _reject(self, request: Place, reason: Reason) -> None:
         self._watches.pop(request.order_id, None)
+        self._overtaken.discard(request.order_id)
         self.reports.order(
             EventKind.ORDER_REJECTED, request.order_id, request.instrument, request.strategy, value=int(reason)
         )

@@ -43,6 +43,7 @@ __all__ = ["LiveOptions", "LiveSession"]
 
 _MS: Final = 1_000_000
 _PATIENCE_NS: Final = 5 * SECOND_NS  # for the last cancels of a session
+_CANCEL_EVERY_NS: Final = SECOND_NS
 
 
 def _sleep(ns: int) -> None:
@@ -116,6 +117,7 @@ class LiveSession(Session[LiveDesk]):
         self._own = Reports()  # the desk's own words
         self._clock_ns = 0
         self._stop_ns = NEVER_NS
+        self._cancel_ns = 0
         self._told: frozenset[int] = frozenset()
 
     @property
@@ -220,8 +222,8 @@ class LiveSession(Session[LiveDesk]):
             self.desk.feed(moment(EventKind.CLOCK, now))
             self._watch_disk(now)
             self._say_differences()
-        if self.stopping and self._stop_ns == NEVER_NS:
-            self._begin_to_stop(now)
+        if self.stopping:
+            self._stop(now)
         self._keeper.keep(self.desk.states, int(self.desk.states[0]["time_ns"]))
         self.tally.see_equity(int(self.desk.states[0]["equity"]))
         self.follow()
@@ -326,10 +328,13 @@ class LiveSession(Session[LiveDesk]):
 
     # the end
 
-    def _begin_to_stop(self, now: int) -> None:
-        self.desk.bind(())
-        self._stop_ns = now + _PATIENCE_NS
-        if not self.options.keep_orders and self.desk.states[0]["open_count"]:
+    def _stop(self, now: int) -> None:
+        """Cancels what is open, and does so again: a venue may be too busy for a cancel, or know an order late."""
+        if self._stop_ns == NEVER_NS:
+            self.desk.bind(())
+            self._stop_ns = now + _PATIENCE_NS
+        if not self.options.keep_orders and self.desk.states[0]["open_count"] and now >= self._cancel_ns:
+            self._cancel_ns = now + _CANCEL_EVERY_NS
             self._own.at(now)
             self._own.cancel_all(Reason.SESSION_CLOSED)
             self._apply(self._own.take(), now)

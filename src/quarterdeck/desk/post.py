@@ -52,6 +52,10 @@ class Post:
             sent.request.order_id for sent in self._waiting.values() if isinstance(sent.request, Place | Cancel | Amend)
         )
 
+    def is_placing(self, order_id: int) -> bool:
+        """Whether the Place of this order has no answer yet."""
+        return any(isinstance(s.request, Place) and s.request.order_id == order_id for s in self._waiting.values())
+
     def settled_ns(self, order_id: int) -> int:
         """From when on nothing that has no answer yet can still change this order; 0: nothing is on its way."""
         return max(

@@ -13,6 +13,7 @@ from quarterdeck.desk.place import DeskPlace
 from quarterdeck.desk.recovery import Warm
 from quarterdeck.errors import DeskError
 from quarterdeck.journal import Disk
+from quarterdeck.journal.mark import read_mark
 from quarterdeck.simulation.shelf import HostShelf
 
 __all__ = ["StandingBy"]
@@ -102,10 +103,7 @@ class StandingBy:
     def _anything(self) -> bool:
         if self._shelf is not None:
             return self._shelf.next_sequence() is not None
-        try:
-            return any(name.endswith(".qdj") for name in self._disk.names(self._place.journal))
-        except FileNotFoundError:
-            return False
+        return bool(read_mark(self._disk, self._place.journal))  # a first leader may have died before its first record
 
     def _catch_up(self) -> None:
         """Makes the journal here what the database has; one that parted is for a standby to put aside."""
