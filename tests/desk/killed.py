@@ -74,6 +74,10 @@ class Process:
         self.began = time.monotonic()
         self._process = subprocess.Popen([sys.executable, *command], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
 
+    @property
+    def ended(self) -> bool:
+        return self._process.poll() is not None
+
     def line(self, word: str) -> list[str]:
         """Waits for the line that begins with a word, and returns its words."""
         assert self._process.stdout is not None

@@ -132,10 +132,12 @@ def test_a_leader_that_is_gone_is_succeeded(hosts: Hosts) -> None:
         standby = hosts.standby()
         pump(session, 300)
         level(standby, session)
+    died = time.monotonic()
     until(standby.turn)
     leadership, warm = standby.succeed()
     assert leadership.epoch == 2
-    assert not leadership.held(), "a request of before may still arrive"
+    # A busy machine may let the whole wait pass here; the exact times are test_lease's, by clocks of its own.
+    assert not leadership.held() or time.monotonic() - died > 2, "a request of before may still arrive"
     after = new_session(hosts.config, hosts.b, leadership, warm=warm)
     after.open()
     assert any("recovered: 0 records replayed" in sentence for sentence in after.recovered.said)

@@ -187,7 +187,10 @@ def test_faults_of_the_exchange(serving: Serving, venue: PracticeVenue, ear: Ear
     ear.next(OrderNews)
     assert venue.quarantine.total == 2
     serving.admin(Fault.OUTAGE, 1)
+    asked = serving.admin()["requests"]
     venue.send(place(4, 4))
+    while serving.admin()["requests"] == asked:  # one that never left would be unsent, not lost
+        pass
     serving.admin(Fault.DISCONNECT)
     assert ear.next(Lost).request_id == 4
     serving.admin(Fault.CLEAR)
