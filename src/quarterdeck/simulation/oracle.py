@@ -106,7 +106,8 @@ class Oracle:
             raise Violation(f"{name} sends {fields['type']} and never began to lead")
         if rank < len(self._order_of_opening) - 1:
             raise Violation(f"{name} sends {fields['type']} after its successor has begun to lead")
-        self._left = self._kept, self._kept_digest
+        if fields["type"] != "Cancel":  # one that is sent again has no record of its own; twice is as good as once
+            self._left = self._kept, self._kept_digest
         if fields["type"] == "Place":
             self._placing(name, fields)
 
@@ -295,7 +296,12 @@ class Oracle:
         whole = self._new_books()
         for name, content in self._segments():
             size = max(0, surviving(name) - HEADER_BYTES) // RECORD_BYTES * RECORD_BYTES
-            whole.read(bytes(content[HEADER_BYTES : HEADER_BYTES + size]))
+            try:
+                whole.read(bytes(content[HEADER_BYTES : HEADER_BYTES + size]))
+            except (IndexError, OverflowError):
+                if not self._damaged:
+                    raise
+                break  # a medium that changed a record: what is behind it need not be found again
             if size < (len(content) - HEADER_BYTES) // RECORD_BYTES * RECORD_BYTES:
                 break
         if whole.records < self._kept:
