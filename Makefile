@@ -11,7 +11,7 @@ WORKERS ?= auto
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench proof-kill proof-sim proof-mutants proof-succession lock clean
+.PHONY: help setup demo test lint format bench proof-kill proof-sim proof-mutants proof-succession proof-desks proof-fuzz lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -29,8 +29,8 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 	@echo 'setup: done'
 
-demo: setup ## a desk trades in paper mode; FOR=seconds, DATA=path (recorded data), SEED=number
-	@$(BIN)/quarterdeck demo $(if $(FOR),--for $(FOR)) $(if $(DATA),--data '$(DATA)') $(if $(SEED),--seed $(SEED))
+demo: setup ## a desk trades on twins of its venues; DESK=name, FOR=seconds, SPEED=number, SEED=number, DATA=path (recorded, on paper)
+	@$(BIN)/quarterdeck demo $(DESK) $(if $(SPEED),--speed $(SPEED)) $(if $(FOR),--for $(FOR)) $(if $(DATA),--data '$(DATA)') $(if $(SEED),--seed $(SEED))
 
 test: lint ## lint, then every test
 	@echo 'test: the kernel, interpreted'
@@ -63,6 +63,12 @@ proof-mutants: setup ## each injected bug is found by the simulator; SEEDS=A..B
 
 proof-succession: setup ## leaders are killed and handed over under load; ROUNDS=number, STORE=file or postgresql
 	@QUARTERDECK_CAPACITY=small $(BIN)/python -m tests.desk.succession --rounds $(or $(ROUNDS),6) --store $(or $(STORE),file)
+
+proof-fuzz: setup ## damaged messages through every venue's readers; MESSAGES=number for each venue, SEED=number
+	@QUARTERDECK_CAPACITY=small $(BIN)/python -m tests.conformance.fuzzed --messages $(or $(MESSAGES),100000) $(if $(SEED),--seed $(SEED))
+
+proof-desks: setup ## each desk trades on twins for ten hours of their market, at sixty times the clock; HOURS=number, DESK=name
+	@QUARTERDECK_CAPACITY=small $(BIN)/python -m tests.desk.twin_day $(DESK) --hours $(or $(HOURS),10)
 
 bench: setup ## ours and the peers side by side, into bench/RESULTS.md; ARGS= goes to bench/run.py
 	@$(BIN)/python bench/run.py $(ARGS)

@@ -65,6 +65,20 @@ def own(script: str, *keys: str) -> Figure:
     return Figure("quarterdeck", (script,), keys)
 
 
+def decoders(stream: str) -> tuple[Figure, Figure]:
+    """A stream's messages through our codec, and through ccxt.pro's."""
+    ours, other = (
+        Figure(who, ("wire.py", "--client", who, "--passes", "1"), (f"{stream}_us",)) for who in ("quarterdeck", "ccxt")
+    )
+    return ours, other
+
+
+LOOP = ("wire.py", "--loop")
+WIRE_WHY = {
+    "hyperliquid_book": "forty levels are eighty texts, which become forty records; ccxt makes as many pairs of floats",
+    "binance_depth": "a change has 63 levels in the mean; reading their texts alone takes a tenth of ccxt's time, and "
+    "each then becomes a tick, a lot and a record, where ccxt sets a float in a book",
+}
 SPEED, WITH_PREPARATION, LATENCY = "events_per_s", "events_per_s_incl_prep", "tick_to_submit_us"
 PYTHON = "quarterdeck:python"
 W3_WHY = (
@@ -129,6 +143,26 @@ ROWS = (
     Row("recovery of a 10M-event day", "s", own("recovery.py", "snapshot_s"), target=5, lower_is_better=True),
     Row("recovery without any snapshot", "s", own("recovery.py", "scratch_s"), target=5, lower_is_better=True),
     Row("journal append, group commit", "records/s", own("journal.py", "records_per_s"), target=2e6),
+    *(
+        Row(
+            f"decode a message: {name.replace('_', ', ')}",
+            "us",
+            *decoders(name),
+            target=10,
+            lower_is_better=True,
+            why=WIRE_WHY.get(name, ""),
+        )
+        for name in ("hyperliquid_trades", "hyperliquid_book", "binance_trades", "binance_quotes", "binance_depth")
+    ),
+    Row("decode a message: hyperliquid, bbo", "us", decoders("hyperliquid_bbo")[0]),
+    Row("quote out of the twin to order in, p50", "ms", Figure("quarterdeck", LOOP, ("p50_ms",)), lower_is_better=True),
+    Row(
+        "quote out of the twin to order in, p95",
+        "ms",
+        Figure("quarterdeck", LOOP, ("p95_ms",)),
+        target=2,
+        lower_is_better=True,
+    ),
 )
 
 
@@ -297,7 +331,7 @@ def main() -> int:
     rows = [row for row in ROWS if row.name.startswith(begins)]
     if not rows:
         parser.error(f"no row begins with {asked.rows}; there are: {'; '.join(row.name for row in ROWS)}")
-    if any(row.peer for row in rows):
+    if any(row.peer and row.peer.command[0].startswith("peers/") for row in rows):
         prepare()
     rounds = 1 if asked.quick else asked.rounds
     lines = measure(rows, rounds, asked.quick, asked.timeout)

@@ -53,7 +53,8 @@ MISTAKES = [
     (("journal", "cat", "nowhere"), 1, "nowhere"),
     (("replay", "DESK"), 1, "no journal is here"),
     (("why", "1-1", "--desk", "DESK"), 1, "no journal is here"),
-    (("demo", "--desk", "DESK", "--data", "nowhere.parquet"), 2, "nowhere.parquet"),
+    (("demo", "DESK", "--data", "nowhere.parquet"), 2, "nowhere.parquet"),
+    (("demo", "DESK", "--speed", "61"), 2, "at most 60"),
     (("backtest", "DESK", "--data", "nowhere.parquet"), 2, "nowhere.parquet"),
 ]
 

@@ -1,4 +1,4 @@
-"""What is tested: `quarterdeck.audit.keys`, `quarterdeck.audit.secrets` and `quarterdeck.audit.files`."""
+"""What is tested: `quarterdeck.audit.keys`, `quarterdeck.config.secrets` and `quarterdeck.audit.files`."""
 
 import base64
 import stat
@@ -23,7 +23,7 @@ from quarterdeck.audit.keys import (
     read_public_key,
     trusted_keys,
 )
-from quarterdeck.audit.secrets import (
+from quarterdeck.config.secrets import (
     IDENTITY_FILE_VARIABLE,
     IDENTITY_VARIABLE,
     identities,

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from quarterdeck import cli
-from quarterdeck.audit.secrets import IDENTITY_FILE_VARIABLE, IDENTITY_VARIABLE
 from quarterdeck.cli import audit, backup
 from quarterdeck.config import DeskConfig
+from quarterdeck.config.secrets import IDENTITY_FILE_VARIABLE, IDENTITY_VARIABLE
 from tests.backup.builders import PLAIN, Keys, desk, files_of, snapshots, store
 
 assert audit.audit_app.registered_commands

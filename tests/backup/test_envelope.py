@@ -76,7 +76,7 @@ def test_an_ssh_key_is_a_recipient(tmp_path: Path) -> None:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-    from quarterdeck.audit.secrets import identities
+    from quarterdeck.config.secrets import identities
 
     private = Ed25519PrivateKey.generate()
     word = private.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()

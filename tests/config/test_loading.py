@@ -301,9 +301,12 @@ BAD = (
     ),
     (
         '"simulated"',
-        '"binance"',
-        "venues[venue].kind = 'binance'",
-        "simulated or practice or hyperliquid: no adapter of binance is installed in this version",
+        '"evm"',
+        "venues[venue].kind = 'evm'",
+        (
+            "simulated or practice or hyperliquid or binance or binance-usdm or alpaca: "
+            "no adapter of evm is installed in this version"
+        ),
     ),
     (
         'base_currency = "USD"',

@@ -1,6 +1,6 @@
 """What is tested: `quarterdeck.venues.links`: which adapter speaks to which kind of venue.
 
-And `quarterdeck.venues.hyperliquid.terms`: what of a desk's terms cannot be meant by Hyperliquid.
+And `quarterdeck.venues.hyperliquid.terms`, `quarterdeck.venues.binance.terms`: what of a desk's terms cannot be meant.
 """
 
 from pathlib import Path
@@ -9,11 +9,13 @@ import pytest
 
 from quarterdeck.config import DeskConfig, load_desk
 from quarterdeck.errors import ConfigError
+from quarterdeck.venues.binance import BinanceVenue
 from quarterdeck.venues.hyperliquid import HyperliquidVenue
 from quarterdeck.venues.hyperliquid.signing import KEY_FILE_VARIABLE, KEY_VARIABLE
 from quarterdeck.venues.hyperliquid.terms import desk_instruments
-from quarterdeck.venues.links import open_venue
+from quarterdeck.venues.links import open_market_data, open_venue
 from quarterdeck.venues.practice.venue import PracticeVenue
+from tests.desk import binance_folder
 from tests.desk.builders import desk_folder
 from tests.desk.hyperliquid_folder import SPOT, write_desk
 from tests.desk.live_rig import desk_config
@@ -101,3 +103,81 @@ def test_the_purse_is_in_usdc(tmp_path: Path) -> None:
     )
     with pytest.raises(ConfigError, match=r"accounts\[USD\].currency = 'USD' is not allowed: USDC at hl"):
         open_venue(config, 0)
+
+
+SECRETS = {"QUARTERDECK_BINANCE_KEY": "k" * 64, "QUARTERDECK_BINANCE_SECRET": "s" * 64}
+
+
+def binance(folder: Path, *changes: tuple[str, str]) -> DeskConfig:
+    return load_desk(binance_folder.write_desk(folder / "desk", 8902, *binance_folder.SPOT, *changes))
+
+
+def test_both_markets_of_binance_are_opened_with_one_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    config, said = binance(tmp_path), list[str]()
+    rows = {venue.kind: row for row, venue in enumerate(config.venues)}
+    futures, spot = (open_venue(config, rows[kind], said.append) for kind in ("binance-usdm", "binance"))
+    assert isinstance(futures, BinanceVenue)
+    assert isinstance(spot, BinanceVenue)
+    assert (futures.capabilities.reduce_only, futures.capabilities.stops, futures.capabilities.expiry) == (
+        True,
+        False,
+        False,
+    )
+    assert (spot.capabilities.reduce_only, spot.capabilities.stops, spot.capabilities.amend) == (False, True, False)
+    assert ["BTCUSDT buy in BTC" in text for text in said] == [True]
+    monkeypatch.delenv("QUARTERDECK_BINANCE_SECRET")
+    assert isinstance(open_market_data(config, rows["binance"]), BinanceVenue)
+    with pytest.raises(ConfigError, match="QUARTERDECK_BINANCE_SECRET") as caught:
+        open_venue(config, rows["binance"])
+    assert "k" * 64 not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "said"),
+    [
+        (
+            ('kind = "perpetual"', 'kind = "equity"\nshort_allowed = true'),
+            "binance-usdm",
+            "kind = 'equity' is not allowed: perpetual, as at bu",
+        ),
+        (
+            ('lot = "0.001"', 'lot = "0.001"\nmultiplier = "2"'),
+            "binance-usdm",
+            "multiplier = '2' is not allowed: 1, as at bu",
+        ),
+        (
+            ('tick = "0.10"', 'tick = "0.10"\nsignificant_figures = 5'),
+            "binance-usdm",
+            "significant_figures = 5 is not allowed: 0, no such rule, as at bu",
+        ),
+        (
+            ('kind = "spot"', 'kind = "spot"\nshort_allowed = true'),
+            "binance",
+            "short_allowed = True is not allowed: false: spot lends nothing, as at bs",
+        ),
+    ],
+)
+def test_terms_that_are_not_binances_are_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: tuple[str, str], kind: str, said: str
+) -> None:
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    config = binance(tmp_path, change)
+    with pytest.raises(ConfigError) as caught:
+        open_venue(config, [venue.kind for venue in config.venues].index(kind))
+    assert said in str(caught.value)
+
+
+def test_an_assets_balance_is_one_pairs_position(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two pairs of one asset, or a pair whose asset is another's money: their positions could not be told apart."""
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    text = binance_folder.SPOT[1][1]
+    pair = text[: text.index("[[strategies]]")].replace('symbol = "BTCUSDT"', 'symbol = "BTCFDUSD"')
+    config = binance(tmp_path, ("[[strategies]]", pair + "[[strategies]]"))
+    with pytest.raises(
+        ConfigError, match=r"instruments\[BTCFDUSD\].base = 'BTC' is not allowed: an asset that no other"
+    ):
+        open_venue(config, 0 if config.venues[0].kind == "binance" else 1)

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from quarterdeck.audit.files import DeskFiles
-from quarterdeck.audit.secrets import identities, open_sealed, secret_text
+from quarterdeck.config.secrets import identities, open_sealed, secret_text
 from quarterdeck.errors import AuditError
 
 __all__ = [

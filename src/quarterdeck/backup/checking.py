@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from quarterdeck.audit.secrets import Identity
 from quarterdeck.backup.manifest import Manifest
 from quarterdeck.backup.restoring import unpack
 from quarterdeck.backup.store import Store, backup_errors
+from quarterdeck.config.secrets import Identity
 from quarterdeck.errors import BackupError, QuarterdeckError
 
 __all__ = ["CheckReport", "check_backups"]

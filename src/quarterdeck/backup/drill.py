@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Final
 
 from quarterdeck.audit.files import DeskFiles
-from quarterdeck.audit.secrets import Identity
 from quarterdeck.backup.manifest import Manifest
 from quarterdeck.backup.restoring import restore
 from quarterdeck.backup.store import Store
+from quarterdeck.config.secrets import Identity
 from quarterdeck.errors import JournalError, QuarterdeckError
 from quarterdeck.journal import JournalReader, Seal, digest_word, newest_valid
 from quarterdeck.kernel.vocabulary import EventKind

@@ -7,8 +7,8 @@ from typing import Any, Final, cast
 import pyrage
 import zstandard
 
-from quarterdeck.audit.secrets import Identity
 from quarterdeck.config.backup import Backup
+from quarterdeck.config.secrets import Identity
 from quarterdeck.errors import BackupError, ConfigError
 
 __all__ = ["SUFFIX", "SUFFIX_SEALED", "Recipients", "recipients_of", "unwrap", "wrap"]

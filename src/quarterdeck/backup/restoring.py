@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from quarterdeck.audit.files import DeskFiles
-from quarterdeck.audit.secrets import Identity
 from quarterdeck.audit.verification import audit
 from quarterdeck.backup.manifest import Manifest, StoredFile
 from quarterdeck.backup.store import Store, backup_errors
 from quarterdeck.backup.wording import fact_lines
+from quarterdeck.config.secrets import Identity
 from quarterdeck.errors import BackupError
 
 __all__ = ["EPOCH_LEAP", "Restored", "restore", "unpack"]

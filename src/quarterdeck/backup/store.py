@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from quarterdeck.audit.secrets import Identity
 from quarterdeck.backup.envelope import SUFFIX_SEALED, Recipients, unwrap, wrap
 from quarterdeck.backup.manifest import MANIFEST_SUFFIX, Manifest, StoredFile, parse_manifest
 from quarterdeck.config.backup import Backup
+from quarterdeck.config.secrets import Identity
 from quarterdeck.errors import BackupError
 from quarterdeck.journal import OS_DISK, Disk
 from quarterdeck.journal.recovery import UNFINISHED, create_file, write_all

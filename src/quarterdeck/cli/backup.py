@@ -65,8 +65,8 @@ def verify(
 ) -> None:
     """Hold every stored byte against its hash; with an identity, take the newest out and verify its journal."""
     store, _ = _store(source)
-    from quarterdeck.audit.secrets import identities  # noqa: PLC0415 - heavy for --help
     from quarterdeck.backup.checking import check_backups  # noqa: PLC0415 - heavy for --help
+    from quarterdeck.config.secrets import identities  # noqa: PLC0415 - heavy for --help
 
     found = check_backups(store, identities(identity), name=at, public_keys=_keys(public_keys), scratch=scratch)
     print_report(found, json)
@@ -86,8 +86,8 @@ def drill(
     store, live = _store(source, folder)
     compile_halves()
     from quarterdeck.audit.files import DeskFiles  # noqa: PLC0415 - heavy for --help
-    from quarterdeck.audit.secrets import identities  # noqa: PLC0415 - heavy for --help
     from quarterdeck.backup.drill import drill as run_drill  # noqa: PLC0415 - compiles the kernel
+    from quarterdeck.config.secrets import identities  # noqa: PLC0415 - heavy for --help
 
     files = None if live is None else DeskFiles(live)
     found = run_drill(store, files, identities(identity), name=at, scratch=scratch)
@@ -126,8 +126,8 @@ def restore(
     """Restore a backup to a folder, whole or not at all."""
     store, live = _store(source, folder)
     from quarterdeck.audit.files import DeskFiles  # noqa: PLC0415 - heavy for --help
-    from quarterdeck.audit.secrets import identities  # noqa: PLC0415 - heavy for --help
     from quarterdeck.backup.restoring import restore as run_restore  # noqa: PLC0415 - heavy for --help
+    from quarterdeck.config.secrets import identities  # noqa: PLC0415 - heavy for --help
 
     epoch = 0 if live is None else DeskFiles(live).epoch()
     keys = _keys(public_keys)

@@ -1,5 +1,6 @@
 """Commands that run a desk: live, in a demo, or on recorded data."""
 
+import tempfile
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -10,6 +11,7 @@ from quarterdeck.cli.shared import DataPaths, Desk, Folder, JsonFlag, Seconds, S
 __all__ = ["backtest", "demo", "run"]
 
 _DEMO_DESK: Final = "xrpliquid"
+_DEMO_SPEED: Final = 20.0
 
 
 def _run(
@@ -22,6 +24,10 @@ def _run(
     command: str,
 ) -> None:
     config = load(desk)
+    if config.desk.mode == "live" and not data:
+        from quarterdeck.conformance.command import pass_gate  # noqa: PLC0415 - heavy for --help
+
+        pass_gate(config, typer.echo, folder)
     compile_halves()
     from quarterdeck.desk.demo import run_visibly  # noqa: PLC0415 - compiles the kernel, with progress
 
@@ -43,15 +49,31 @@ def run(
 
 @app.command()
 def demo(
+    desk: Annotated[
+        str, typer.Argument(metavar="[DESK]", help="A desk's name in ./desks, or its folder.")
+    ] = _DEMO_DESK,
     seconds: Seconds = None,
     data: DataPaths = None,
     speed: Speed = None,
     seed: Seed = None,
     folder: Folder = None,
-    desk: Annotated[str, typer.Option(help="Which desk.")] = _DEMO_DESK,
 ) -> None:
-    """Watch a desk trade: by default in a market of its own that goes 240 times faster than the clock."""
-    _run(desk, seconds, data, speed or (None if data else 240.0), seed, folder, desk)
+    """Watch a desk trade live on twins of its venues, ten times as fast as the clock; with --data on paper."""
+    if data:
+        _run(desk, seconds, data, speed, seed, folder, desk)
+        return
+    config = load(desk)
+    compile_halves()
+    from quarterdeck.desk.demo import run_on_twins  # noqa: PLC0415 - compiles the kernel, with progress
+
+    place = folder or Path(tempfile.mkdtemp(prefix=f"quarterdeck-{config.desk.name}-"))
+    run_on_twins(
+        config,
+        seconds=seconds,
+        speed=speed or _DEMO_SPEED,
+        seed=config.desk.seed if seed is None else seed,
+        folder=place,
+    )
 
 
 @app.command()

@@ -25,6 +25,10 @@ def standby(
         print_status(tell(desk, "status", folder=folder, line="standby.sock"), json=json)
         return
     config = load(desk)
+    if config.desk.mode == "live":
+        from quarterdeck.conformance.command import pass_gate  # noqa: PLC0415 - heavy for --help
+
+        pass_gate(config, typer.echo, folder)
     compile_halves()
     from quarterdeck.desk.demo import run_visibly  # noqa: PLC0415 - compiles the kernel, with progress
 

@@ -9,6 +9,7 @@ from typing import Annotated, Final, Self, cast
 from pydantic import Field, model_validator
 
 from quarterdeck.config.backup import Backup
+from quarterdeck.config.conformance import Conformance
 from quarterdeck.config.figures import Settings, Within, exact_units, is_unlimited, refusal, rule_of
 from quarterdeck.config.files import RiskParameters, SizingByRegime, TradingParameters
 from quarterdeck.config.ledger import Ledger
@@ -54,6 +55,7 @@ class DeskSettings(Settings):
     backup: Backup = Backup()
     standby: Standby = Standby()
     reconciliation: Reconciliation = Reconciliation()
+    conformance: Conformance = Conformance()
     ledger: Ledger = Ledger()
     operators: Operators = Operators()
     risk: RiskFiles = RiskFiles()

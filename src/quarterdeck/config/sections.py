@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 Mode: TypeAlias = Literal["backtest", "paper", "live"]
-VenueKind: TypeAlias = Literal["simulated", "practice", "hyperliquid", "binance", "alpaca", "evm"]
+VenueKind: TypeAlias = Literal["simulated", "practice", "hyperliquid", "binance", "binance-usdm", "alpaca", "evm"]
 Scalar: TypeAlias = bool | int | float | str
 Parameter: TypeAlias = Scalar | list[Scalar]
 
@@ -88,13 +88,14 @@ class Venue(Settings):
     """From the simulated venue's answer to its arrival at the desk."""
     address: str | None = None
     """Of a practice venue: where its server listens, a socket's path relative to the desk's folder, or HOST:PORT. Of
-    Hyperliquid: where its twin listens, such as "127.0.0.1:8901"."""
+    any other real one: where its twin listens, such as "127.0.0.1:8901"."""
     account: AccountAddress | None = None
     """Of Hyperliquid: the address whose money is traded. The key that signs for it comes from the environment."""
     depth: bool = False
-    """Of Hyperliquid: whole books are subscribed to as well."""
+    """Of Hyperliquid and Binance: whole books are subscribed to as well."""
     dead_man_s: Annotated[int, Within("0", "86400", "seconds")] = 0
-    """Of Hyperliquid: it cancels the orders of a desk that has not spoken for so long; 0 does not ask for it."""
+    """Of Hyperliquid and Binance's futures: they cancel the orders of a desk that was silent for so long; 0: they are
+    not asked to."""
     allow_master_key: bool = False
     """Of Hyperliquid: the key may be the account's own, which could withdraw, and not one of an agent."""
     limits: VenueLimits = VenueLimits()

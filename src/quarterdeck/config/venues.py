@@ -6,6 +6,9 @@
 | practice    | a socket's path, or HOST:PORT                 | none                                         |
 | hyperliquid | HOST:PORT of a twin, on this machine's own    | account is required                          |
 |             | loopback and nowhere else                     |                                              |
+| binance     | as hyperliquid                                | depth                                        |
+| binance-usdm| as hyperliquid                                | depth, dead_man_s                            |
+| alpaca      | as hyperliquid                                | none: the key says whose account it is       |
 | any other   | no adapter is installed                       |                                              |
 """
 
@@ -20,7 +23,12 @@ __all__ = ["check_venue"]
 
 _DIGITS: Final = 42  # of an account, 0x with them
 _DEAD_MAN_LEAST_S: Final = 15  # the venue wants 5 s, and the desk speaks three times in the time
-_OF_HYPERLIQUID: Final = ("account", "depth", "dead_man_s", "allow_master_key")
+_KEYS: Final[Mapping[str, tuple[str, ...]]] = {  # which kinds have what not every venue has
+    "account": ("hyperliquid",),
+    "depth": ("hyperliquid", "binance", "binance-usdm"),
+    "dead_man_s": ("hyperliquid", "binance-usdm"),
+    "allow_master_key": ("hyperliquid",),
+}
 
 Refuse = Callable[[int, Venue], None]
 
@@ -32,11 +40,9 @@ def check_venue(index: int, venue: Venue) -> None:
         allowed = f"{' or '.join(_RULES)}: no adapter of {venue.kind} is installed in this version"
         raise refusal(("venues", index, "kind"), venue.kind, allowed)
     rule(index, venue)
-    if venue.kind == "hyperliquid":
-        return
-    for key in _OF_HYPERLIQUID:
-        if key in venue.model_fields_set:
-            allowed = f"left out: a {venue.kind} venue has none, only hyperliquid does"
+    for key, kinds in _KEYS.items():
+        if key in venue.model_fields_set and venue.kind not in kinds:
+            allowed = f"left out: a {venue.kind} venue has none, only {' or '.join(kinds)} does"
             raise refusal(("venues", index, key), getattr(venue, key), allowed)
 
 
@@ -55,17 +61,34 @@ def _check_address(index: int, venue: Venue, *, wanted: bool) -> None:
 
 
 def _hyperliquid(index: int, venue: Venue) -> None:
-    """An adapter that has passed no conformance run sees no market but a twin's."""
-    if not _on_loopback(venue.address or ""):
-        allowed = (
-            "this version trades on a twin only: the numbers of this machine's own loopback and the twin's port, "
-            'such as "127.0.0.1:8901" (quarterdeck twin hyperliquid --port 8901)'
-        )
-        raise refusal(("venues", index, "address"), venue.address or "(missing)", allowed)
+    _check_twin(index, venue, "hyperliquid")
     account = venue.account or ""
     if len(account) != _DIGITS or account[1] != "x" or "x" in account[2:]:
         allowed = "the address of the account that is traded: 0x and 40 hexadecimal digits"
         raise refusal(("venues", index, "account"), venue.account or "(missing)", allowed)
+    _check_dead_man(index, venue)
+
+
+def _binance(index: int, venue: Venue) -> None:
+    _check_twin(index, venue, "binance")
+    _check_dead_man(index, venue)
+
+
+def _alpaca(index: int, venue: Venue) -> None:
+    _check_twin(index, venue, "alpaca")
+
+
+def _check_twin(index: int, venue: Venue, twin: str) -> None:
+    """An adapter that has passed no conformance run sees no market but a twin's."""
+    if not _on_loopback(venue.address or ""):
+        allowed = (
+            "this version trades on a twin only: the numbers of this machine's own loopback and the twin's port, "
+            f'such as "127.0.0.1:8901" (quarterdeck twin {twin} --port 8901)'
+        )
+        raise refusal(("venues", index, "address"), venue.address or "(missing)", allowed)
+
+
+def _check_dead_man(index: int, venue: Venue) -> None:
     if 0 < venue.dead_man_s < _DEAD_MAN_LEAST_S:
         allowed = f"0 (not used), or {_DEAD_MAN_LEAST_S} seconds or more"
         raise refusal(("venues", index, "dead_man_s"), venue.dead_man_s, allowed)
@@ -84,4 +107,11 @@ def _on_loopback(address: str) -> bool:
     return number.is_loopback and bracketed == (number.version == 6)
 
 
-_RULES: Final[Mapping[str, Refuse]] = {"simulated": _simulated, "practice": _practice, "hyperliquid": _hyperliquid}
+_RULES: Final[Mapping[str, Refuse]] = {
+    "simulated": _simulated,
+    "practice": _practice,
+    "hyperliquid": _hyperliquid,
+    "binance": _binance,
+    "binance-usdm": _binance,
+    "alpaca": _alpaca,
+}

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -10,16 +11,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from quarterdeck.config import DeskConfig
+from quarterdeck.config import DeskConfig, load_desk
 from quarterdeck.desk.bell import Bell
 from quarterdeck.desk.live import LiveOptions, LiveSession
 from quarterdeck.desk.loop import AnySession, run_session
 from quarterdeck.desk.narrative import Line, money_text
+from quarterdeck.desk.pace import FastClock
 from quarterdeck.desk.paper import PaperSession, SessionOptions
 from quarterdeck.desk.place import DeskPlace
 from quarterdeck.desk.seat import Seat
 from quarterdeck.desk.session import Voices
 from quarterdeck.desk.status import positions, profit
+from quarterdeck.desk.twinned import Twinned
 from quarterdeck.errors import DeskError
 from quarterdeck.journal import rfc3339
 from quarterdeck.kernel.vocabulary import BreakerStage
@@ -27,9 +30,10 @@ from quarterdeck.market import Events
 from quarterdeck.research.fitting import DataRequest, fit_desk
 from quarterdeck.venues.links import open_venue
 
-__all__ = ["Viewer", "run_visibly"]
+__all__ = ["Viewer", "run_on_twins", "run_visibly"]
 
 _FILLS_A_SECOND: Final = 4
+_TRADES_KEPT: Final = 20_000
 _TOLD: Final = {
     "BREAKER_CHANGE": "[bold red]breaker[/]",
     "METRIC_CHANGE": "[red]metric[/]",
@@ -54,6 +58,8 @@ class Viewer:
         self._told = 0
         self._untold = 0
         self._blocks: Counter[str] = Counter()
+        self._trades: dict[tuple[object, object], None] = {}  # the latest, oldest first
+        self._fills = 0
         self._seen = (0, 0, 0)
         self.session: AnySession | None = None
 
@@ -64,7 +70,8 @@ class Viewer:
     def tell(self, line: Line) -> None:
         """Takes a narrated line, and prints it when it is worth it."""
         if line.event == "ORDER_FILLED":
-            self._fill(line)
+            if self._news(line):
+                self._fill(line)
         elif line.event.startswith("COMMAND_"):
             scope = f"{line.fields['strategy']}/{line.fields['instrument']}"
             verb = line.event.removeprefix("COMMAND_").lower()
@@ -72,6 +79,17 @@ class Viewer:
         elif line.event in _TOLD and self._room():
             words = ", ".join(f"{name} {value}" for name, value in line.fields.items())
             self._print(line.time_ns, f"{_TOLD[line.event]} {escape(words)}")
+
+    def _news(self, line: Line) -> bool:
+        """Whether a fill is told for the first time: a venue's lists repeat them, and the kernel takes each once."""
+        trade = line.fields["instrument"], line.fields["trade_id"]
+        if trade in self._trades:
+            return False
+        self._trades[trade] = None
+        if len(self._trades) > _TRADES_KEPT:
+            del self._trades[next(iter(self._trades))]
+        self._fills += 1
+        return True
 
     def each(self) -> None:
         """Called after every turn of the loop: prints the state of things every few seconds."""
@@ -107,7 +125,7 @@ class Viewer:
                 ),
                 (
                     "orders",
-                    f"{tally.orders:,} sent, {tally.fills:,} fills, {tally.modified:,} cut to size by the rails",
+                    f"{tally.orders:,} sent, {self._fills:,} fills, {tally.modified:,} cut to size by the rails",
                 ),
                 ("rejected", f"{sum(tally.rejected.values()):,} by the rails ({rejected})"),
                 *self._venue_refusals(session),
@@ -168,7 +186,7 @@ class Viewer:
 
     def _heartbeat(self, session: AnySession) -> None:
         state, tally, exponent = session.desk.states[0], session.tally, self._config.base_exponent
-        counts = (tally.orders, tally.fills, sum(tally.rejected.values()))
+        counts = (tally.orders, self._fills, sum(tally.rejected.values()))
         orders, fills, blocked = (now - before for now, before in zip(counts, self._seen, strict=True))
         self._seen = counts
         holding = self._holding(session)
@@ -213,7 +231,7 @@ def run_visibly(
     if config.desk.mode == "live" and not data:
         if seed is not None or folder is not None or speed not in (None, 1.0):
             raise DeskError(f"desk {config.desk.name} trades live: --speed, --seed and --dir are for paper and --data")
-        _run_live(config, viewer, stop, seconds, command, follow=follow)
+        _run_live(config, viewer, (stop,), seconds, command, follow=follow)
         return
     events: Events | None = None
     changes: tuple[str, ...] = ()
@@ -249,8 +267,33 @@ def _facts(config: DeskConfig, place: DeskPlace) -> list[tuple[str, str]]:
     ]
 
 
+def run_on_twins(config: DeskConfig, *, seconds: float | None, speed: float, seed: int, folder: Path) -> None:
+    """Runs a desk live on twins of its venues, in that folder, and shows it. The twins' market goes `speed` times as
+    fast as the clock, and so does the desk.
+
+    ConfigError: no twin is known of a venue, or the speed is none; DeskError: a twin did not start.
+    """
+    console = Console(width=None if Console().is_terminal else 120)
+    viewer = Viewer(config, console)
+    with Twinned(config, folder, speed=speed, seed=seed, say=viewer.say) as twinned:
+        live = load_desk(folder)
+        stop = (
+            "stop it",
+            f"Ctrl-C, or quarterdeck stop {folder}" + (f"; it ends after {seconds:g} s" if seconds else ""),
+        )
+        more = (("market", f"a twin's own, {speed:g} times as fast as the clock: it shows no real one"), stop)
+        _run_live(live, Viewer(live, console), more, seconds, str(folder), follow=False, clock=twinned.clock)
+
+
 def _run_live(
-    config: DeskConfig, viewer: Viewer, stop: tuple[str, str], seconds: float | None, command: str, *, follow: bool
+    config: DeskConfig,
+    viewer: Viewer,
+    facts: Sequence[tuple[str, str]],
+    seconds: float | None,
+    command: str,
+    *,
+    follow: bool,
+    clock: FastClock | None = None,
 ) -> None:
     place, bell = DeskPlace(config.folder), Bell()
     venues = [open_venue(config, row, viewer.say) for row in range(len(config.venues))]
@@ -258,9 +301,11 @@ def _run_live(
     seat = Seat(config, place, viewer.say, follow=follow, latest_ms=latest_ms)
     voices = Voices(tell=viewer.tell, say=viewer.say)
     options = LiveOptions(wake=bell.ring, voices=voices, lease=seat, recover=seat.recover)
+    if clock is not None:
+        options = replace(options, wall=clock.wall, monotonic=clock.monotonic, wait=clock.wait)
     session = LiveSession(config, place, venues, options)
     named = ", ".join(f"{one.name} ({one.kind}{' at ' + one.address if one.address else ''})" for one in config.venues)
-    viewer.header([("orders go to", named), *_facts(config, place), stop])
+    viewer.header([("orders go to", named), *_facts(config, place), *facts])
     viewer.session = session
     if seat.take(seconds):
         run_session(session, seconds, each=viewer.each, bell=bell, leadership=seat.leadership)

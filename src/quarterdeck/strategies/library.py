@@ -21,4 +21,7 @@ STRATEGIES: Final[Mapping[str, Callable[[], CompiledStrategy | type[PythonStrate
     "momentum": _named("quarterdeck.strategies.momentum"),
     "maker": _named("quarterdeck.strategies.maker"),
     "funding_arbitrage": _named("quarterdeck.strategies.funding_arbitrage"),
+    "hats": _named("quarterdeck.strategies.hats"),
+    "regime": _named("quarterdeck.strategies.regime"),
+    "breakout": _named("quarterdeck.strategies.breakout"),
 }

@@ -1,5 +1,5 @@
 """What is tested: `quarterdeck.twins.hyperliquid.exchange` with its accounts, books, feeds and listings:
-`quarterdeck.twins.hyperliquid.accounts`, `quarterdeck.twins.hyperliquid.books`, `quarterdeck.twins.hyperliquid.feed`,
+`quarterdeck.twins.hyperliquid.accounts`, `quarterdeck.twins.hyperliquid.books`, `quarterdeck.twins.feed`,
 `quarterdeck.twins.hyperliquid.listings` and `quarterdeck.twins.hyperliquid.admission`.
 """
 
@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from quarterdeck.kernel.vocabulary import EventKind, Flag
 from quarterdeck.market.events import blank_events, join_events
-from quarterdeck.twins.hyperliquid.accounts import UNITS, Account, Position, text
+from quarterdeck.twins.feed import GeneratedFeed, RecordedFeed
+from quarterdeck.twins.hyperliquid.accounts import UNITS, Account, text
 from quarterdeck.twins.hyperliquid.admission import OrderRefused, admit, read_order, wire_number
 from quarterdeck.twins.hyperliquid.exchange import TwinExchange
-from quarterdeck.twins.hyperliquid.feed import GeneratedFeed, RecordedFeed
 from quarterdeck.twins.hyperliquid.listings import default_listings
+from quarterdeck.twins.positions import Position
 
 START = 1_700_000_000 * 10**9
 XRP = 2
@@ -259,7 +260,7 @@ def test_recorded_market_begins_now() -> None:
     exchange.take(feed.take(START + 999))
     assert feed.next_ns() == START + 1_000
     assert exchange.books[3].touch([]) == (1_200_000, 1_200_200)
-    assert exchange.books[3].bids == {1_200_000: 700}
+    assert exchange.books[3].outside.lots(1, 1_200_000) == 700
     assert len(feed.take(START + 1_000)) == 1
     assert feed.next_ns() == 2**62
     assert int(quotes["time_ns"][0]) == 5  # the record is not touched

@@ -1,5 +1,5 @@
 """What is tested: the twin's server: signatures, nonces, limits, faults and subscriptions, by
-`quarterdeck.twins.hyperliquid.actions`, `quarterdeck.twins.hyperliquid.limits`, `quarterdeck.twins.hyperliquid.faults`,
+`quarterdeck.twins.hyperliquid.actions`, `quarterdeck.twins.hyperliquid.limits`, `quarterdeck.twins.faults`,
 `quarterdeck.twins.hyperliquid.information`, `quarterdeck.twins.hyperliquid.subscriptions` and
 `quarterdeck.twins.hyperliquid.command`.
 """
@@ -16,9 +16,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from quarterdeck.errors import ConfigError
+from quarterdeck.twins.faults import Fault, Faults
 from quarterdeck.twins.hyperliquid.accounts import UNITS, Account
 from quarterdeck.twins.hyperliquid.command import read_agents, read_funds
-from quarterdeck.twins.hyperliquid.faults import Fault, Faults
 from quarterdeck.twins.hyperliquid.limits import AddressLimits, WeightLimits, weight_of
 from quarterdeck.venues.hyperliquid.signing import Signer
 from tests.twins.hyperliquid.serving import ADDRESSES, KEYS, Twin, running

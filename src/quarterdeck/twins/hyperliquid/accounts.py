@@ -6,8 +6,9 @@ from decimal import Decimal
 from typing import Any, Final
 
 from quarterdeck.twins.hyperliquid.listings import USDC, Listing
+from quarterdeck.twins.positions import Position
 
-__all__ = ["UNITS", "Account", "Order", "Position", "Trigger", "text"]
+__all__ = ["UNITS", "Account", "Order", "Trigger", "text"]
 
 UNITS: Final = 10**8
 _NONCES: Final = 100
@@ -58,30 +59,6 @@ class Order:
     def open(self) -> bool:
         """Whether it works, or waits for its trigger."""
         return self.status == "open" or (self.status == "triggered" and self.left > 0)
-
-
-@dataclass(slots=True)
-class Position:
-    """Signed lots, and what they cost in units with the same sign."""
-
-    lots: int = 0
-    cost: int = 0
-
-    def move(self, side: int, lots: int, paid: int) -> int:
-        """Trades `lots` for `paid` units; returns the result of what was closed."""
-        held = abs(self.lots)
-        if self.lots * side >= 0:
-            self.lots += side * lots
-            self.cost += side * paid
-            return 0
-        closing = min(lots, held)
-        paid_closing = paid * closing // lots
-        # A part of the cost is cut towards zero on both sides alike.
-        part = abs(self.cost) * closing // held
-        released = self.cost if closing == held else part if self.cost > 0 else -part
-        self.lots += side * lots
-        self.cost += side * (paid - paid_closing) - released
-        return -side * paid_closing - released
 
 
 @dataclass(slots=True, eq=False)

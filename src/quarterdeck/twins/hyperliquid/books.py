@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, Final
 
-from quarterdeck.kernel.vocabulary import Flag
 from quarterdeck.twins.hyperliquid.accounts import UNITS, Order, text
 from quarterdeck.twins.hyperliquid.listings import Listing
+from quarterdeck.twins.outside import Outside
 
 __all__ = ["Book"]
 
@@ -18,8 +18,7 @@ class Book:
 
     def __init__(self, listing: Listing) -> None:
         self.listing = listing
-        self.bids: dict[int, int] = {}
-        self.asks: dict[int, int] = {}
+        self.outside = Outside()
         self.mark = listing.terms.price_ticks * listing.step
         self.first = self.mark
         self.funding_ppb = listing.terms.funding_rate_ppb
@@ -28,16 +27,11 @@ class Book:
 
     def level(self, price: int, lots: int, flags: int) -> None:
         """Takes a level as it now is."""
-        side = self.asks if flags & Flag.SELL else self.bids
-        if lots:
-            side[price] = lots
-        else:
-            side.pop(price, None)
+        self.outside.level(price, lots, flags)
 
     def clear(self) -> None:
         """Forgets the outside book."""
-        self.bids.clear()
-        self.asks.clear()
+        self.outside.clear()
 
     def count(self, price: int, lots: int) -> None:
         """Notes a trade."""
@@ -46,8 +40,10 @@ class Book:
 
     def levels(self, orders: Iterable[Order], depth: int = _DEPTH) -> tuple[list[tuple[int, int, int]], ...]:
         """Returns (bids, asks), best first, as (price, lots, orders)."""
+        outside = self.outside
         sides: list[dict[int, list[int]]] = [
-            {price: [lots, 1 + lots % 7] for price, lots in side.items()} for side in (self.bids, self.asks)
+            {price: [lots, 1 + lots % 7] for price in outside.prices(side) if (lots := outside.lots(side, price))}
+            for side in (1, -1)
         ]
         for order in orders:
             if order.listing.index == self.listing.index and order.left and order.price:

@@ -1,18 +1,15 @@
 """What `quarterdeck twin hyperliquid` does: serve the twin until it is told to stop."""
 
-import asyncio
-import signal
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-import uvloop
-
-from quarterdeck.errors import ConfigError, DeskError
+from quarterdeck.errors import ConfigError
 from quarterdeck.market.loading import load
 from quarterdeck.twins.hyperliquid.listings import default_listings
 from quarterdeck.twins.hyperliquid.server import TwinOptions, TwinServer
+from quarterdeck.twins.serving import run_until_told
 
 __all__ = ["read_agents", "read_funds", "serve_twin"]
 
@@ -61,23 +58,8 @@ def serve_twin(options: TwinOptions, say: Callable[[str], None], replay: Path | 
         data = load(replay, instrument=listings[options.coin].instrument)
         options = replace(options, recorded=data.events)
 
-    async def run() -> None:
-        server = TwinServer(options)
-        await server.start()
-        say(f"the twin of Hyperliquid listens at 127.0.0.1:{server.port}, seed {options.seed}")
-        stopping = asyncio.ensure_future(server.serve())
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stopping.cancel)
-        try:
-            await stopping
-        except asyncio.CancelledError:
-            say("the twin has stopped")
-        finally:
-            await server.stop()
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        try:
-            runner.run(run())
-        except OSError as error:
-            raise DeskError(f"the twin cannot listen at port {options.port}: {error}") from error
+    run_until_told(
+        lambda: TwinServer(options),
+        lambda port: f"the twin of Hyperliquid listens at 127.0.0.1:{port}, seed {options.seed}",
+        say,
+    )

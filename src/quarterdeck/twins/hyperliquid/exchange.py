@@ -10,17 +10,15 @@ that it crosses (the venue cancels each when it is reached).
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from quarterdeck.kernel.account import new_events
-from quarterdeck.kernel.market import market_accept, new_market
-from quarterdeck.kernel.market_records import MARKET_ACCOUNTS, MARKET_REPORTS
-from quarterdeck.kernel.venue import venue_apply
-from quarterdeck.kernel.vocabulary import EventKind, Flag, InstrumentTerm, OrderType, Reason, Table, TimeInForce
+from quarterdeck.kernel.vocabulary import EventKind, Flag, Reason, TimeInForce
 from quarterdeck.market.events import Events
 from quarterdeck.twins.hyperliquid.accounts import UNITS, Account, Order, text
 from quarterdeck.twins.hyperliquid.books import Book
 from quarterdeck.twins.hyperliquid.listings import USDC, Listing
+from quarterdeck.twins.matching import ACCOUNTS_MAX, Ask, Matching, Report
+from quarterdeck.twins.outside import taken_lots
 
 __all__ = ["News", "TwinExchange"]
 
@@ -55,25 +53,12 @@ class TwinExchange:
         self.books = [Book(one) for one in listings]
         self.now_ns = start_ns
         self.halted = False
-        self._markets: Any = new_market()
-        self._reports = cast(Any, new_events(MARKET_REPORTS))
-        self._event = cast(Any, new_events(1))
+        self._matching = Matching([one.instrument for one in listings], start_ns)
         self._numbers: dict[int, Account] = {}
         self._orders: dict[int, Order] = {}  # at the kernel
         self._oid = 1_000
         self._news = News()
         self._printing = False  # the present event is a trade of the outside market
-        for listing in listings:
-            self._configure(listing)
-
-    def _configure(self, listing: Listing) -> None:
-        for column, setting in enumerate(listing.instrument.terms()):
-            # Minimum and figures are refused here, in the venue's words.
-            free = column in {InstrumentTerm.MIN_NOTIONAL, InstrumentTerm.SIGNIFICANT_FIGURES}
-            self._apply(
-                EventKind.CONFIGURE, table=Table.INSTRUMENT_TERM, row=listing.index, column=column,
-                setting=0 if free else setting,
-            )  # fmt: skip
 
     # Accounts.
 
@@ -82,8 +67,8 @@ class TwinExchange:
         key = address.lower()
         account = self.accounts.get(key)
         if account is None:
-            if len(self.accounts) >= MARKET_ACCOUNTS:
-                raise ValueError(f"this twin holds {MARKET_ACCOUNTS} accounts: choose a larger capacity")
+            if len(self.accounts) >= ACCOUNTS_MAX:
+                raise ValueError(f"this twin holds {ACCOUNTS_MAX} accounts: choose a larger capacity")
             account = Account(key, len(self.accounts), 0)
             self.accounts[key] = self._numbers[account.number] = account
         account.cash += int(usdc * UNITS)
@@ -160,7 +145,7 @@ class TwinExchange:
             self._tell(account, order, status)
             return
         order.status = status  # said when the kernel has ended it
-        self._send(account, order, EventKind.CANCEL)
+        self._hear(self._matching.cancel(account.number, order.oid, order.listing.index))
 
     def _clear_own_way(self, account: Account, order: Order) -> None:
         for other in account.open_orders():
@@ -170,7 +155,12 @@ class TwinExchange:
 
     def _submit(self, account: Account, order: Order) -> str:
         self._orders[order.oid] = order
-        self._send(account, order, EventKind.SUBMIT)
+        ask = Ask(
+            instrument=order.listing.index, side=order.side, price=order.price, lots=order.left,
+            time_in_force=TimeInForce.GTC if order.tif in {"Gtc", "Alo"} else TimeInForce.IOC,
+            post_only=order.tif == "Alo", reduce_only=order.reduce_only,
+        )  # fmt: skip
+        self._hear(self._matching.submit(account.number, order.oid, ask))
         listing, book = order.listing, self.books[order.listing.index]
         if order.status == "badAloPxRejected":
             bid, ask = book.touch(self._orders.values())
@@ -181,21 +171,6 @@ class TwinExchange:
         return (
             "" if order.status in {"open", "filled"} or order.left < order.size else f"Order rejected: {order.status}."
         )
-
-    def _send(self, account: Account, order: Order, kind: EventKind) -> None:
-        """Hands a request to the kernel, which executes it at once in the book as it is."""
-        flags = (0 if order.side > 0 else Flag.SELL) | (Flag.REDUCE_ONLY if order.reduce_only else 0)
-        market = order.price == 0
-        self._fill_in(
-            kind, instrument=order.listing.index, order_id=order.oid, price=order.price, quantity=order.left,
-            flags=int(flags | (Flag.POST_ONLY if order.tif == "Alo" else 0)),
-            order_type=OrderType.MARKET if market else OrderType.LIMIT,
-            time_in_force=TimeInForce.GTC if order.tif in {"Gtc", "Alo"} else TimeInForce.IOC,
-        )  # fmt: skip
-        if market_accept(self._markets, self._event, 0, account.number, self.now_ns):
-            order.status = "rejected"
-            return
-        self._apply(EventKind.CLOCK)
 
     # Time and the market.
 
@@ -211,6 +186,8 @@ class TwinExchange:
                 self._print(index, event)
             elif kind == EventKind.LEVEL:
                 self.books[index].level(int(event["price"]), int(event["quantity"]), int(event["flags"]))
+                if int(event["flags"]) & Flag.LAST:
+                    self.books[index].outside.restore()
                 self._news.books.add(index)
             elif kind == EventKind.QUOTE:
                 self._quoted(index, event)
@@ -221,7 +198,7 @@ class TwinExchange:
                 self._news.marks.add(index)
             elif kind == EventKind.FUNDING:
                 self._fund_positions(index, int(event["rate"]))
-            self._hear(venue_apply(self._markets, events, place, self._reports))
+            self._hear(self._matching.hear(events, place), traded=self._printing)
             if kind in {EventKind.MARK, EventKind.QUOTE}:
                 self._mark_moved(index)
         self._printing = False
@@ -229,6 +206,7 @@ class TwinExchange:
     def _quoted(self, index: int, event: Any) -> None:
         """A market that is told by its best prices alone has one level a side, and its middle as mark."""
         book = self.books[index]
+        book.outside.endless = True
         book.clear()
         book.level(int(event["bid"]), int(event["bid_quantity"]), 0)
         book.level(int(event["ask"]), int(event["ask_quantity"]), int(Flag.SELL))
@@ -240,6 +218,7 @@ class TwinExchange:
     def advance(self, now_ns: int) -> None:
         """Lets time pass without an event."""
         self.now_ns = max(self.now_ns, now_ns)
+        self._matching.advance(now_ns)
 
     def take_news(self) -> News:
         """Returns what happened since the last call."""
@@ -322,25 +301,14 @@ class TwinExchange:
 
     # What the kernel says.
 
-    def _fill_in(self, kind: EventKind, **fields: int) -> None:
-        event = self._event[0]
-        for name in ("price", "quantity", "order_id", "trigger_price", "tag", "venue_time_ns"):
-            event[name] = 0
-        event["time_ns"], event["kind"], event["flags"], event["strategy"] = self.now_ns, kind, 0, 0
-        for name, value in fields.items():
-            event[name] = value
-
-    def _apply(self, kind: EventKind, **fields: int) -> None:
-        self._fill_in(kind, **fields)
-        self._hear(venue_apply(self._markets, self._event, 0, self._reports))
-
-    def _hear(self, count: int) -> None:
-        for place in range(count):
-            report = self._reports[place]
-            kind = int(report["kind"])
-            if kind == EventKind.QUOTE:
-                continue
-            order, account = self._orders.get(int(report["order_id"])), self._numbers.get(int(report["check"]))
+    def _hear(self, reports: Sequence[Report], *, traded: bool = False) -> None:
+        for oid, lots in taken_lots(reports, traded=traded).items():
+            order = self._orders.get(oid)
+            if order is not None:
+                self.books[order.listing.index].outside.take(-order.side, lots)
+        for report in reports:
+            kind = report.kind
+            order, account = self._orders.get(report.order_id), self._numbers.get(report.account)
             if order is None or account is None:
                 continue
             self._news.books.add(order.listing.index)
@@ -351,7 +319,7 @@ class TwinExchange:
                 if order.tif in {"Gtc", "Alo"}:
                     self._tell(account, order, "open")
             elif kind in {EventKind.ORDER_CANCELED, EventKind.ORDER_REJECTED, EventKind.ORDER_EXPIRED}:
-                self._ended(account, order, kind, Reason(int(report["value"])))
+                self._ended(account, order, kind, report.reason)
 
     def _ended(self, account: Account, order: Order, kind: int, reason: Reason) -> None:
         self._orders.pop(order.oid, None)
@@ -362,12 +330,11 @@ class TwinExchange:
             known = "rejected" if kind == EventKind.ORDER_REJECTED else order.status
         self._tell(account, order, "canceled" if known == "open" else known)
 
-    def _filled(self, account: Account, order: Order, report: Any) -> None:
-        listing, price, lots = order.listing, int(report["price"]), int(report["quantity"])
-        maker = bool(int(report["flags"]) & Flag.MAKER)
+    def _filled(self, account: Account, order: Order, report: Report) -> None:
+        listing, price, lots, maker = order.listing, report.price, report.lots, report.maker
         paid = price * lots * listing.instrument.value
-        fee = int(report["fee"]) + paid * order.builder_tenths // 100_000
-        tid = int(report["trade_id"]) * 2 + 1
+        fee = report.fee + paid * order.builder_tenths // 100_000
+        tid = report.trade_id * 2 + 1
         before, result, fee_text, fee_token = self._settle(account, order, lots, paid, fee, price)
         order.left -= lots
         account.volume += paid

@@ -4,33 +4,27 @@ The market's clock may run faster than the real one (`speed`); nonces, expiries 
 """
 
 import asyncio
-import contextlib
-import time
-from collections import deque
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 import msgspec
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
 from quarterdeck.market.events import Events
+from quarterdeck.twins.faults import Fault, Faults
+from quarterdeck.twins.feed import Feed, GeneratedFeed, RecordedFeed
 from quarterdeck.twins.hyperliquid.actions import Actions, Unreadable
 from quarterdeck.twins.hyperliquid.exchange import TwinExchange
-from quarterdeck.twins.hyperliquid.faults import Fault, Faults
-from quarterdeck.twins.hyperliquid.feed import Feed, GeneratedFeed, RecordedFeed
 from quarterdeck.twins.hyperliquid.information import Information
 from quarterdeck.twins.hyperliquid.limits import AddressLimits, WeightLimits, weight_of
 from quarterdeck.twins.hyperliquid.listings import default_listings
 from quarterdeck.twins.hyperliquid.subscriptions import Hub, Session
+from quarterdeck.twins.serving import MarketClock, Outbox, Site, Sockets, wall_ms
 
 __all__ = ["TwinOptions", "TwinServer"]
 
 _GREETING: Final = b"Websocket connection established."
-_QUEUE_MAX: Final = 50_000
-_TICK_MAX_S: Final = 0.05
-_TICK_MIN_S: Final = 0.001
-_BODY_BYTES_MAX: Final = 1_048_576
 _UNREADABLE: Final = "Failed to deserialize the JSON body into the target type"
 
 
@@ -50,13 +44,13 @@ class TwinOptions:
 
 
 class TwinServer:
-    """One twin. `start` binds the port; `port` is then the one that it listens on."""
+    """One twin. `start` binds the port."""
 
     def __init__(self, options: TwinOptions) -> None:
         self._options = options
-        self._began_ns = time.time_ns()
-        listings = default_listings(self._began_ns)
-        self.exchange = TwinExchange(listings, self._began_ns)
+        self._clock = MarketClock(options.speed)
+        listings = default_listings(self._clock.began_ns)
+        self.exchange = TwinExchange(listings, self._clock.began_ns)
         self._feeds = self._make_feeds(options)
         self._limits = AddressLimits(options.requests)
         self._weights = WeightLimits(options.weight_budget)
@@ -64,10 +58,9 @@ class TwinServer:
         self._actions = Actions(self.exchange, self._limits)
         self._hub = Hub(self.exchange, self.information)
         self.faults = Faults()
-        self.port = 0
-        self._runner: web.AppRunner | None = None
+        self._site = Site()
+        self._sockets = Sockets(self.faults)
         self._tasks: list[asyncio.Task[None]] = []
-        self._sockets: set[web.WebSocketResponse] = set()
         for address, usdc in options.funds.items():
             self.exchange.fund(address, Decimal(usdc), Decimal(usdc))
         for agent, master in options.agents.items():
@@ -80,21 +73,22 @@ class TwinServer:
             return [GeneratedFeed(listings, options.seed)]
         followers = [one for one in listings if one.base == options.coin]
         others = [one for one in listings if one.base != options.coin]
-        recorded = [RecordedFeed(options.recorded, self._began_ns, one) for one in followers]
+        recorded = [RecordedFeed(options.recorded, self._clock.began_ns, one) for one in followers]
         return [*recorded, GeneratedFeed(others, options.seed)]
+
+    @property
+    def port(self) -> int:
+        """Where it listens, once it has started."""
+        return self._site.port
 
     async def start(self, host: str = "127.0.0.1") -> None:
         """Begins to listen, and lets the market go."""
-        application = web.Application(client_max_size=_BODY_BYTES_MAX)
+        application = self._site.application()
         application.router.add_post("/info", self._info)
         application.router.add_post("/exchange", self._exchange)
         application.router.add_post("/twin", self._twin)
         application.router.add_get("/ws", self._websocket)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, host, self._options.port)
-        await site.start()
-        self.port = int(self._runner.addresses[0][1])
+        await self._site.start(application, host, self._options.port)
         self._tasks.append(asyncio.create_task(self._run_market()))
 
     async def serve(self) -> None:
@@ -106,27 +100,22 @@ class TwinServer:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._cut_all()
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._sockets.cut_all()
+        await self._site.stop()
 
     # Time.
 
-    def market_ns(self) -> int:
-        """Returns the market's time."""
-        return self._began_ns + int((time.time_ns() - self._began_ns) * self._options.speed)
-
     def _catch_up(self) -> None:
         """Lets the market come to the present moment."""
-        now_ns = self.market_ns()
+        now_ns = self._clock.now_ns()
         if not self.exchange.halted:
             for feed in self._feeds:
                 if feed.next_ns() <= now_ns:
                     self.exchange.take(feed.take(now_ns))
         self.exchange.advance(now_ns)
-        wall_ms = _wall_ms()
+        now_ms = wall_ms()
         for account in self.exchange.accounts.values():
-            if 0 < account.cancel_at_ms <= wall_ms:
+            if 0 < account.cancel_at_ms <= now_ms:
                 account.cancel_at_ms = 0
                 account.cancels_triggered += 1
                 for order in account.open_orders():
@@ -134,15 +123,13 @@ class TwinServer:
 
     def publish(self) -> None:
         """Tells the listeners what happened since the last time."""
-        self._hub.publish(self.exchange.take_news(), _wall_ms())
+        self._hub.publish(self.exchange.take_news(), wall_ms())
 
     async def _run_market(self) -> None:
         while True:
             self._catch_up()
             self.publish()
-            ahead_ns = min(feed.next_ns() for feed in self._feeds) - self.market_ns()
-            wait_s = ahead_ns / 1e9 / self._options.speed
-            await asyncio.sleep(min(max(wait_s, _TICK_MIN_S), _TICK_MAX_S))
+            await self._clock.wait_for(min(feed.next_ns() for feed in self._feeds))
 
     # HTTP.
 
@@ -159,7 +146,7 @@ class TwinServer:
             return _unreadable()
         finally:
             self.publish()
-        self._weights.add(request.remote or "", str(body["type"]), answer, _wall_ms())
+        self._weights.add(request.remote or "", str(body["type"]), answer, wall_ms())
         return await self._say(answer)
 
     async def _exchange(self, request: web.Request) -> web.StreamResponse:
@@ -183,12 +170,12 @@ class TwinServer:
         self._catch_up()
         reject = "Internal error: action refused by a fault" if self.faults.take(Fault.REJECT) else ""
         try:
-            return self._actions.act(body, _wall_ms(), reject)
+            return self._actions.act(body, wall_ms(), reject)
         finally:
             self.publish()
 
     def _admit(self, request: web.Request, path: str, body: dict[str, Any]) -> bool:
-        return self._weights.admit(request.remote or "", weight_of(path, body), _wall_ms())
+        return self._weights.admit(request.remote or "", weight_of(path, body), wall_ms())
 
     async def _say(self, answer: Any) -> web.Response:
         if self.faults.delay_s:
@@ -214,63 +201,28 @@ class TwinServer:
     async def _set_fault(self, fault: Fault, amount: int) -> None:
         self.faults.set(fault, amount)
         if fault is Fault.DISCONNECT:
-            await self._cut_all()
+            await self._sockets.cut_all()
         if fault is Fault.HALT:
             self.exchange.halted = amount > 0
         if fault is Fault.CLEAR:
             self.exchange.halted = False
 
-    async def _cut_all(self) -> None:
-        """Cuts every websocket as a lost line does: without a word."""
-        for socket in list(self._sockets):
-            transport = socket.get_extra_info("transport", None)
-            if transport is not None:
-                transport.abort()
-            with contextlib.suppress(ConnectionError, RuntimeError):  # it may have gone by itself
-                await socket.close(drain=False)
-        self._sockets.clear()
-
     # The websocket.
 
     async def _websocket(self, request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse(autoping=True, max_msg_size=_BODY_BYTES_MAX, compress=False)
-        await socket.prepare(request)
-        waiting: deque[bytes] = deque()
-        ready = asyncio.Event()
-
-        def send(message: bytes) -> None:
-            waiting.append(message)
-            ready.set()
-
-        session = Session(send)
-        sender = asyncio.create_task(self._drain(socket, waiting, ready))
-        self._sockets.add(socket)
-        self._hub.sessions.add(session)
-        send(_GREETING)
-        try:
-            async for message in socket:
-                if message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
+        outbox = Outbox()
+        session = Session(outbox.send)
+        async with self._sockets.accept(request, outbox) as socket:
+            self._hub.sessions.add(session)
+            outbox.send(_GREETING)
+            try:
+                async for message in self._sockets.messages(socket):
                     self._catch_up()
                     self.publish()
-                    self._hub.hear(session, message.data, self._post)
-        finally:
-            self._hub.sessions.discard(session)
-            self._sockets.discard(socket)
-            sender.cancel()
+                    self._hub.hear(session, message, self._post)
+            finally:
+                self._hub.sessions.discard(session)
         return socket
-
-    async def _drain(self, socket: web.WebSocketResponse, waiting: deque[bytes], ready: asyncio.Event) -> None:
-        """Sends what waits; a client that does not keep up is cut."""
-        with contextlib.suppress(ConnectionError, RuntimeError):  # the reader sees the end, too
-            while len(waiting) < _QUEUE_MAX:
-                await ready.wait()
-                ready.clear()
-                while waiting:
-                    message = waiting.popleft()
-                    if self.faults.take(Fault.GARBLE):
-                        message = message[: len(message) // 2]
-                    await socket.send_str(message.decode("utf-8", "replace"))
-            await socket.close()
 
     def _post(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answers a request that came over the websocket."""
@@ -293,7 +245,3 @@ async def _body(request: web.Request) -> dict[str, Any] | None:
 
 def _unreadable() -> web.Response:
     return web.Response(status=422, text=_UNREADABLE)
-
-
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000

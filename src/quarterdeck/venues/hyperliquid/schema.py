@@ -44,6 +44,7 @@ __all__ = [
     "WireFills",
     "WireFundings",
     "WireLevel",
+    "WireLevels",
     "WireOrders",
     "WirePong",
     "WireRefusal",
@@ -229,10 +230,15 @@ class WireLevel(_Wire, frozen=True):
     sz: str
 
 
+WireLevels: TypeAlias = tuple[list[WireLevel], list[WireLevel]]
+
+
 class BookData(_Wire, frozen=True):
+    """`levels` is a WireLevels that is still text: see `venues.levels`."""
+
     coin: str
     time: int
-    levels: tuple[list[WireLevel], list[WireLevel]]
+    levels: msgspec.Raw
 
 
 class BboData(_Wire, frozen=True):

@@ -39,6 +39,7 @@ from quarterdeck.venues.hyperliquid.schema import (
     WireContext,
     WireFills,
     WireFundings,
+    WireLevels,
     WireOrders,
     WireRefusal,
     WireSpotContext,
@@ -47,6 +48,7 @@ from quarterdeck.venues.hyperliquid.schema import (
     WireUser,
 )
 from quarterdeck.venues.hyperliquid.universe import Listed, Universe
+from quarterdeck.venues.levels import OBJECTS, LevelScanner
 from quarterdeck.venues.messages import FillsNews, FundingNews, MarketData, Message, OrderNews
 
 __all__ = ["GREETING", "MESSAGE_BYTES_MAX", "StreamReader"]
@@ -65,6 +67,7 @@ _QUOTE, _TRADE, _LEVEL, _CLEAR = EventKind.QUOTE, EventKind.TRADE, EventKind.LEV
 _MARK, _FUNDING = EventKind.MARK, EventKind.FUNDING
 _SELL, _LAST = int(Flag.SELL), int(Flag.LAST)
 _NOBODY: Final = -1
+_COMMA: Final = ord(",")
 
 _WORDS: Final = EVENT.itemsize // 8
 _TIME, _HEAD, _PRICE = 1, 2, 3  # words of an event: the venue's time; kind, flags, instrument, strategy; the payload
@@ -99,6 +102,8 @@ class StreamReader:
     ) -> None:
         self.universe, self._reader, self._lineage, self._bad = universe, reader, lineage, bad
         self._decoder = msgspec.json.Decoder(StreamMessage)
+        self._wire_levels = msgspec.json.Decoder(WireLevels)
+        self._scanners: dict[int, LevelScanner] = {}
         self._templates: dict[tuple[int, int, int], NDArray[np.int64]] = {}
         self._price_texts: dict[int, _Texts] = {}
         self._size_texts: dict[int, _Texts] = {}
@@ -197,24 +202,45 @@ class StreamReader:
         listed = self.universe.by_coin.get(data.coin)
         if listed is None:
             return ()
-        bids, asks = data.levels
-        time_ns = nanoseconds(data.time)
-        index, steps, sizes = listed.index, self._prices(listed), self._sizes(listed)
-        levels = [*bids, *asks]
-        prices = [steps[level.px] for level in levels]
-        lots = [sizes[level.sz] for level in levels]
-        if len(levels) > _ROWS_MAX or (lots and min(lots) <= 0):
-            raise BadMessage("book", f"{len(levels)} levels, or one without a size")
-        if bids and asks and prices[0] >= prices[len(bids)]:
-            raise BadMessage("crossed book", f"bid {bids[0].px[:40]}, ask {asks[0].px[:40]}")
-        words = self._template(index, len(bids), len(asks)).copy()
+        time_ns, index = nanoseconds(data.time), listed.index
+        bids, asks, prices, lots = self._levels(data.levels, listed)
+        best_bid, best_ask = int(prices[0]) if bids else 0, int(prices[bids]) if asks else 0
+        if bids and asks and best_bid >= best_ask:
+            raise BadMessage("crossed book", f"bid {best_bid}, ask {best_ask} ticks")
+        words = self._template(index, bids, asks).copy()
         words[:, _TIME] = time_ns
-        if levels:
-            words[1:, _PRICE] = prices
-            words[1:, _PRICE + 1] = lots
+        words[1:, _PRICE], words[1:, _PRICE + 1] = prices, lots
         self.newest_ns = max(self.newest_ns, time_ns)
-        self.touch[index] = (prices[0] if bids else 0, prices[len(bids)] if asks else 0)
-        return (MarketData(events=words.reshape(-1).view(EVENT)),)
+        self.touch[index] = (best_bid, best_ask)
+        # The same bytes: a view of another type is checked by slow code of numpy's.
+        return (MarketData(events=np.ndarray((len(words),), EVENT, words)),)
+
+    def _levels(self, levels: msgspec.Raw, listed: Listed) -> tuple[int, int, NDArray[np.int64], NDArray[np.int64]]:
+        """Returns how many bids and asks there are, and the ticks and lots of all, bids first, shape (levels,)."""
+        scanner = self._scanners.get(listed.index)
+        if scanner is None:
+            grids = (1, listed.price_decimals), (1, listed.size_decimals)
+            scanner = self._scanners[listed.index] = LevelScanner(OBJECTS, _ROWS_MAX, *grids, least=1)
+        raw = np.frombuffer(memoryview(levels), np.uint8)
+        bids, end = scanner.scan(raw, 1)
+        both, end = scanner.scan(raw, end + 1, bids) if bids >= 0 and raw[end] == _COMMA else (-1, 0)
+        if both >= 0 and end == len(raw) - 1:
+            return bids, both - bids, scanner.prices[:both], scanner.sizes[:both]
+        return self._unusual_levels(levels, listed)
+
+    def _unusual_levels(
+        self, levels: msgspec.Raw, listed: Listed
+    ) -> tuple[int, int, NDArray[np.int64], NDArray[np.int64]]:
+        """As `_levels`, for what is not written in the venue's own plain form; or is wrong, and that is said."""
+        bids, asks = self._wire_levels.decode(levels)
+        both = [*bids, *asks]
+        if len(both) > _ROWS_MAX:
+            raise BadMessage("book", f"{len(both)} levels")
+        prices = np.array([self._prices(listed)[level.px] for level in both], np.int64)
+        lots = np.array([self._sizes(listed)[level.sz] for level in both], np.int64)
+        if len(lots) and int(lots.min()) <= 0:
+            raise BadMessage("book", "a level without a size")
+        return len(bids), len(asks), prices, lots
 
     def _template(self, index: int, bids: int, asks: int) -> NDArray[np.int64]:
         """A book's events with all but time, prices and sizes: books of one shape come again and again."""

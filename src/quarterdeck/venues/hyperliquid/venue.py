@@ -9,6 +9,9 @@
 
 A key is taken only after the venue said whose it is. An agent's key can trade and cannot withdraw; a master key can do
 both and is refused unless the desk allows it. What a master key's other agents may do is not for this key to see.
+
+Without a key it brings market data alone: nothing of the account is subscribed to, and what would need a signature is
+Unsent.
 """
 
 import threading
@@ -103,10 +106,13 @@ class HyperliquidVenue:
         instruments: Sequence[tuple[int, int, Instrument]],
         tag: str,
         options: HyperliquidOptions,
-        signer: Signer,
+        signer: Signer | None,
         say: Callable[[str], None],
     ) -> None:
-        """`instruments` are (the desk's index, its purse's index, the instrument). Raises ConfigError."""
+        """`instruments` are (the desk's index, its purse's index, the instrument). Raises ConfigError.
+
+        `signer` None: market data alone.
+        """
         # Its modify ends one order and opens another: what fills meanwhile comes on top of the new size, and after a
         # restart nobody knows any more what the old ones had filled.
         self.capabilities = Capabilities(amend=False, latest_ms=int(options.timeout_s * 1_000))
@@ -183,7 +189,8 @@ class HyperliquidVenue:
             return
         meta = _read(Meta, self._asked(poster, {"type": "meta"}))
         spot_meta = _read(SpotMeta, self._asked(poster, {"type": "spotMeta"}))
-        self._check_key(poster)
+        if self._signer is not None:
+            self._check_key(poster, self._signer.address)
         universe = Universe.bind(self._instruments, meta, spot_meta)
         reader = Reader(universe, self._tag)
         self._stream = StreamReader(universe, reader, self._lineage, self.quarantine.hold)
@@ -197,8 +204,8 @@ class HyperliquidVenue:
             raise ConnectionError(f"HTTP {reply.status} to {body['type']}")
         return reply.body
 
-    def _check_key(self, poster: Poster) -> None:
-        signer, account = self._signer.address, self._account
+    def _check_key(self, poster: Poster, signer: str) -> None:
+        account = self._account
         found: UserRole = _read(UserRole, self._asked(poster, {"type": "userRole", "user": signer}))
         whose = (found.data or {}).get("user", "").lower()
         if found.role == "agent" and whose == account:
@@ -242,7 +249,8 @@ class HyperliquidVenue:
         assert len(coins) == len(listed)
         kinds = ["trades", "bbo", "activeAssetCtx", *(["l2Book"] if self._options.depth else [])]
         market = [{"type": kind, "coin": one.coin} for one in listed for kind in kinds]
-        user = [{"type": kind, "user": self._account} for kind in ("orderUpdates", "userFills", "userFundings")]
+        private = () if self._signer is None else ("orderUpdates", "userFills", "userFundings")
+        user = [{"type": kind, "user": self._account} for kind in private]
         return [*user, *market]
 
     def _confirmed(self, raw: bytes) -> None:
@@ -354,6 +362,8 @@ class HyperliquidVenue:
     def _call(self, poster: Poster, call: Action | Question) -> Reply:
         if isinstance(call, Question):
             reply = poster.post("/info", call.body)
+        elif self._signer is None:
+            raise NotSent("this line has no key: it brings market data alone")
         else:
             nonce, expires = self._nonces.take(), call.expires_ms or None
             signature = self._signer.sign(call.body, nonce, expires)

@@ -7,12 +7,40 @@ import numpy as np
 
 from quarterdeck.kernel.vocabulary import EventKind
 from quarterdeck.market.events import Events, join_events, merge_events, take_events
-from quarterdeck.market.orderflow import OrderFlow
-from quarterdeck.twins.hyperliquid.listings import Listing
+from quarterdeck.market.orderflow import OrderFlow, OrderFlowTerms
 
-__all__ = ["Feed", "GeneratedFeed", "RecordedFeed"]
+__all__ = ["Feed", "GeneratedFeed", "Listing", "RecordedFeed"]
 
 _CHUNK: Final = 256
+
+
+class Listing(Protocol):
+    """What a feed must know of a market: a step of its flow is `step` ticks, a lot of it `lots` of the market's."""
+
+    @property
+    def index(self) -> int:
+        """The kernel's instrument."""
+        ...
+
+    @property
+    def terms(self) -> OrderFlowTerms:
+        """Of its flow."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Added to the twin's. Markets of one seed and equal terms move together."""
+        ...
+
+    @property
+    def step(self) -> int:
+        """Ticks of one step of the flow."""
+        ...
+
+    @property
+    def lots(self) -> int:
+        """Lots of one lot of the flow, or of the record."""
+        ...
 
 
 class Feed(Protocol):
@@ -63,7 +91,7 @@ class GeneratedFeed:
 
 
 class RecordedFeed:
-    """Recorded events of a perpetual, moved in time so that the first one comes at `start_ns`, for one listing."""
+    """Recorded events, moved in time so that the first one comes at `start_ns`, for one listing."""
 
     def __init__(self, events: Events, start_ns: int, listing: Listing) -> None:
         self._events = take_events(events, np.arange(len(events)))

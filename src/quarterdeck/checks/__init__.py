@@ -1,0 +1,1 @@
+"""What can be known of a desk before it runs: its configuration, its surroundings, and the way to its venues."""

@@ -1,0 +1,115 @@
+"""HTTP of one thread: a connection that is kept, and a plain word for each way in which a call can fail."""
+
+import http.client
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlsplit
+
+from quarterdeck.errors import ConfigError
+
+__all__ = ["ANSWER_BYTES_MAX", "Endpoint", "NotSent", "Poster", "Reply", "Unanswered"]
+
+ANSWER_BYTES_MAX: Final = 32 * 1024 * 1024
+_IDLE_MAX_S: Final = 10.0  # a server closes what is idle; a request into that close would be lost
+_TOLD: Final = ("x-mbx-", "retry-after")
+
+
+class NotSent(OSError):
+    """No connection: nothing left this process."""
+
+
+class Unanswered(OSError):
+    """It was sent, wholly or in part, and no answer came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer. `headers` are those that speak of limits, their names in small letters."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the venue is: "http://HOST:PORT" or "https://HOST"."""
+
+    secure: bool
+    host: str
+    port: int
+
+    @classmethod
+    def read(cls, address: str) -> "Endpoint":
+        """Reads an address. ConfigError for another kind."""
+        parts = urlsplit(address)
+        try:
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+        except ValueError:
+            port = 0
+        if parts.scheme not in {"http", "https"} or not parts.hostname or not port or parts.path.strip("/"):
+            raise ConfigError("venue", "address", address, "http://HOST:PORT or https://HOST")
+        return cls(parts.scheme == "https", parts.hostname, port)
+
+    @property
+    def stream(self) -> str:
+        """What the addresses of its websockets begin with."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'wss' if self.secure else 'ws'}://{host}:{self.port}"
+
+
+class Poster:
+    """Calls from one thread."""
+
+    def __init__(self, endpoint: Endpoint, timeout_s: float) -> None:
+        self._endpoint, self._timeout_s = endpoint, timeout_s
+        self._connection: http.client.HTTPConnection | None = None
+        self._used_s = 0.0
+
+    def call(self, method: str, target: str, headers: Mapping[str, str]) -> Reply:
+        """Returns the answer to a path and its query. Raises NotSent, or Unanswered: nobody knows what came of it."""
+        connection = self._connected()
+        try:
+            connection.request(method, target, headers=dict(headers))
+            answer = connection.getresponse()
+            raw = answer.read(ANSWER_BYTES_MAX + 1)
+            if len(raw) > ANSWER_BYTES_MAX:
+                raise http.client.IncompleteRead(b"", ANSWER_BYTES_MAX)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            self.close()
+            # The error's own text may repeat the target, and with it a signature: its kind is enough.
+            raise Unanswered(f"no answer: {type(error).__name__}") from None
+        self._used_s = time.monotonic()
+        told = {name.lower(): value for name, value in answer.getheaders() if name.lower().startswith(_TOLD)}
+        return Reply(answer.status, raw, told)
+
+    def _connected(self) -> http.client.HTTPConnection:
+        if self._connection is not None and time.monotonic() - self._used_s < _IDLE_MAX_S:
+            return self._connection
+        self.close()
+        where = self._endpoint
+        connection: http.client.HTTPConnection
+        if where.secure:
+            connection = http.client.HTTPSConnection(
+                where.host, where.port, timeout=self._timeout_s, context=ssl.create_default_context()
+            )
+        else:
+            connection = http.client.HTTPConnection(where.host, where.port, timeout=self._timeout_s)
+        try:
+            connection.connect()
+            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            connection.close()
+            raise NotSent(f"no connection: {error}") from error
+        self._connection = connection
+        return connection
+
+    def close(self) -> None:
+        """Gives the connection up."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
