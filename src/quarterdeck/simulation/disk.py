@@ -40,6 +40,17 @@ class _File:
     shared: bool = False  # written through memory
     flips: dict[int, int] = field(default_factory=dict[int, int])  # position of a changed bit -> the byte as it was
 
+    @property
+    def as_written(self) -> bytearray:
+        """The content without the bits that changed by themselves."""
+        if not self.flips:
+            return self.content
+        content = bytearray(self.content)
+        for position, was in self.flips.items():
+            if position < len(content):
+                content[position] = was
+        return content
+
     def sync(self) -> None:
         if self.changes:
             _redo(self.durable, self.changes)

@@ -296,12 +296,7 @@ class Oracle:
         whole = self._new_books()
         for name, content in self._segments():
             size = max(0, surviving(name) - HEADER_BYTES) // RECORD_BYTES * RECORD_BYTES
-            try:
-                whole.read(bytes(content[HEADER_BYTES : HEADER_BYTES + size]))
-            except (IndexError, OverflowError):
-                if not self._damaged:
-                    raise
-                break  # a medium that changed a record: what is behind it need not be found again
+            whole.read(bytes(content[HEADER_BYTES : HEADER_BYTES + size]))
             if size < (len(content) - HEADER_BYTES) // RECORD_BYTES * RECORD_BYTES:
                 break
         if whole.records < self._kept:
