@@ -287,7 +287,8 @@ class Oracle:
         latest = self._order_of_opening.get(name, -1) == len(self._order_of_opening) - 1
         if digest is not None and latest:
             self.catch_up()
-            self._expected = self.books.records, digest
+            whole = self._kept == self.books.records  # else the power has failed, and the last records may be others
+            self._expected = (self.books.records, digest) if whole else None
         elif latest:
             self._expected = None
 
