@@ -127,6 +127,23 @@ def test_a_late_order_does_not_outlive_its_time(rig: Rig) -> None:
     assert rig.exchange.open_orders(0) == []
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_a_repeat_that_comes_too_late_does_not_close_the_order_that_came_first(rig: Rig, *, told: bool) -> None:
+    held: list[Callable[[], None]] = []
+    rig.link.keep = lambda request: rig.hold(request, held) if isinstance(request, Place) else True
+    rig.mute_news = not told
+    rig.link.answer = dropping(Place)
+    ask(rig, bid_for(10))
+    rig.run(2_500 * MS)
+    rig.link.answer = lambda *_: True
+    for arrive in held:
+        arrive()
+    rig.run(2 * SECOND)
+    assert rig.statuses() == [OrderStatus.ACCEPTED]
+    assert (rig.count(EventKind.ORDER_REJECTED), rig.count(EventKind.ORDER_UNKNOWN)) == (0, 0 if told else 1)
+    rig.agree()
+
+
 def test_fills_that_news_did_not_bring_are_listed(rig: Rig) -> None:
     rig.mute_news = True
     ask(rig, lift(5))

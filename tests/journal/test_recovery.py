@@ -196,6 +196,24 @@ def test_a_sector_that_never_reached_the_medium_before_its_seal_is_cut() -> None
     assert bids(JournalReader(ROOT, disk=disk)) == list(range(7))
 
 
+@pytest.mark.parametrize(("begun", "torn"), [(3 * 64 + 20, 3), (4 * 64 + 1, 4), (6 * 64 + 30, 6)])
+def test_a_sector_that_reached_the_medium_in_part_is_cut(begun: int, torn: int) -> None:
+    disk, path = unsealed(14, seal=True)
+    disk.files[path][HEADER + begun : HEADER + 512] = bytes(512 - begun)
+    writer = opened(disk)
+    assert writer.torn is not None
+    assert (writer.torn.sequence, writer.next_sequence) == (torn, torn)
+
+
+def test_a_changed_record_that_nothing_says_was_torn_is_not_cut() -> None:
+    """The last of its sector; and one with another behind it in the same sector."""
+    for place in (7, 5):
+        disk, path = unsealed(14, seal=True)
+        disk.files[path][HEADER + place * 64 + 20 : HEADER + place * 64 + 64] = bytes(44)
+        with pytest.raises(JournalCorrupt):
+            opened(disk)
+
+
 def test_a_hole_behind_a_changed_record_is_not_cut() -> None:
     disk, path = unsealed(10, seal=True)
     start = HEADER + 6 * 64

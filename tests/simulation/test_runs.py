@@ -8,6 +8,7 @@ The small capacity is chosen before the kernel is imported, so each of these run
 
 import json
 import os
+import random
 import subprocess
 import sys
 from typing import Any
@@ -18,6 +19,7 @@ from quarterdeck.simulation.campaign import Figures, reproduction, seeds_of
 from quarterdeck.simulation.runner import Outcome
 
 EVENTS = 1_000
+RANDOM = random.SystemRandom().randrange(10**6, 10**9)
 
 
 def sim(*words: str, hash_seed: str = "0") -> subprocess.CompletedProcess[str]:
@@ -45,6 +47,13 @@ def check(found: dict[str, Any], seeds: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("first", [1, 51, 101, 151, 201, 251])
 def test_nothing_is_lost(first: int) -> None:
+    check(played(first, first + 49), 50)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", [RANDOM, RANDOM + 50], ids=["random", "random, second half"])
+def test_nothing_is_lost_in_seeds_that_nobody_has_seen(first: int) -> None:
+    sys.stdout.write(f"again: quarterdeck sim --seeds {first}..{first + 49} --events {EVENTS}\n")
     check(played(first, first + 49), 50)
 
 

@@ -107,7 +107,7 @@ def test_a_conversation() -> None:
         (place(), Reason.DUPLICATE_ORDER),
         (place(ORDER + 1, price=101, post_only=True), Reason.POST_ONLY_WOULD_CROSS),
         (place(ORDER + 1, reduce_only=True), Reason.REDUCE_ONLY_WOULD_INCREASE),
-        (place(ORDER + 1, expires_ns=NOW - 1), Reason.VENUE_REJECTED),
+        (place(ORDER + 1, expires_ns=NOW - 1), Reason.STALE_DATA),
         (
             Cancel(request_id=1, order_id=ORDER + 9, venue_order_id=0, instrument=2, strategy=6, expires_ns=0),
             Reason.UNKNOWN_ORDER,

@@ -53,6 +53,8 @@ __all__ = ["Courier"]
 _MS: Final = 1_000_000
 _WORKING: Final = frozenset((OrderStatus.ACCEPTED, OrderStatus.PARTIALLY_FILLED))
 _BACKOFF_MAX: Final = 8  # times the retry interval
+# A Place refused so may be a repeat, made on the way, of one that was taken; so may any whose order was heard of since.
+_OF_A_REPEAT: Final = frozenset((Reason.DUPLICATE_ORDER, Reason.STALE_DATA))
 _ENDS: Final = {
     Resolution.CANCEL: EventKind.ORDER_CANCELED,
     Resolution.EXPIRE: EventKind.ORDER_EXPIRED,
@@ -404,7 +406,8 @@ class Courier:
         request = sent.request
         self.reports.result(self.row, answer.error)
         if isinstance(request, Place):
-            if answer.reason is Reason.DUPLICATE_ORDER:  # it is there: a repeat of what we sent was refused
+            order = self.table.find(request.order_id)
+            if answer.reason in _OF_A_REPEAT or (order is not None and order.status is not OrderStatus.SUBMITTED):
                 self.watch(request, sent.settled_ns)
             else:
                 self._reject(request, answer.reason)
@@ -447,7 +450,9 @@ class Courier:
         self.reports.result(self.row, True)
         if isinstance(request, Place):
             self._overtaken.discard(request.order_id)  # the cancel is taken back by what the venue says of the order
-            self._report(EventKind.ORDER_UNKNOWN, request.order_id, request.instrument, request.strategy)
+            order = self.table.find(request.order_id)
+            if order is None or order.status is OrderStatus.SUBMITTED:  # else news has told of it
+                self._report(EventKind.ORDER_UNKNOWN, request.order_id, request.instrument, request.strategy)
             self.watch(request, sent.settled_ns)
         elif isinstance(request, Cancel):
             order = self.table.find(request.order_id)

@@ -1,14 +1,15 @@
 """The blocks of a segment: which are sealed, whether they are what was sealed, and where an unsealed tail is torn."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from quarterdeck.errors import JournalCorrupt
 from quarterdeck.journal.chain import Seal, block_hash
-from quarterdeck.journal.checks import displacements, failing_records
-from quarterdeck.journal.segment import Segment
+from quarterdeck.journal.checks import RECORD_BYTES, displacements, failing_records
+from quarterdeck.journal.segment import HEADER_BYTES, Segment
 from quarterdeck.kernel.vocabulary import EventKind
 
 __all__ = [
@@ -25,6 +26,8 @@ __all__ = [
     "tail_block",
     "tail_of",
 ]
+
+_SECTOR_RECORDS: Final = 512 // RECORD_BYTES  # what a medium takes whole or not at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,22 +116,36 @@ def tail_of(segment: Segment) -> Tail:
 
 
 def hole_in(segment: Segment, block: Block) -> Tail | None:
-    """Returns what is left of a sealed block whose first bad record is all zeros; None where it is anything else.
+    """Returns what is left of a sealed block that was never written in whole; None where it is anything else.
 
     Between two syncs a medium may take later sectors before earlier ones: when the power fails, a seal can stand there
-    and a part of what it seals not. What was never written reads as zeros; nothing behind it was ever synced.
+    and a part of what it seals not. What was never written reads as zeros, from somewhere in a record up to the end of
+    its sector; nothing behind it was ever synced.
     """
     start = block.first_sequence - segment.first_sequence
     failing = failing_records(segment.records[start:], block.first_sequence)
     stop = start + (int(failing[0]) if len(failing) else 0)
-    if not len(failing) or any(segment.records[stop : stop + 1].tobytes()):
+    if not len(failing) or not _ends_in_zeros(segment, stop):
         return None
     whole = start + _whole_groups(segment.records[start:stop])
     rest = len(segment.records) - whole
     size = rest * segment.records.itemsize + len(segment.partial)
-    cause = "a record of zeros, though a seal stands behind it: the power failed"
+    cause = "zeros, though a seal stands behind them: the power failed"
     readable = len(segment.records) - stop - len(failing)
     return Tail(start, whole, TornTail(segment.path.name, segment.first_sequence + whole, size, readable, False, cause))
+
+
+def _ends_in_zeros(segment: Segment, index: int) -> bool:
+    """Whether a record is all zeros, or was begun, and the rest of its sector is zeros: no record is, ever.
+
+    A record at the end of its sector has no such witness; a changed one could look the same, so it counts as changed.
+    """
+    if not any(segment.records[index : index + 1].tobytes()):
+        return True
+    place = HEADER_BYTES // RECORD_BYTES + index
+    left = _SECTOR_RECORDS - 1 - place % _SECTOR_RECORDS
+    behind = segment.records[index + 1 : index + 1 + left].tobytes()
+    return len(behind) > 0 and not any(behind)
 
 
 def tail_block(segment: Segment, tail: Tail) -> Block:

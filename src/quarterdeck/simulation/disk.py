@@ -40,6 +40,17 @@ class _File:
     shared: bool = False  # written through memory
     flips: dict[int, int] = field(default_factory=dict[int, int])  # position of a changed bit -> the byte as it was
 
+    @property
+    def as_written(self) -> bytearray:
+        """The content without the bits that changed by themselves."""
+        if not self.flips:
+            return self.content
+        content = bytearray(self.content)
+        for position, was in self.flips.items():
+            if position < len(content):
+                content[position] = was
+        return content
+
     def sync(self) -> None:
         if self.changes:
             _redo(self.durable, self.changes)
@@ -49,11 +60,12 @@ class _File:
         content = self.content
         if offset > len(content):
             content.extend(bytes(offset - len(content)))
+        if self.flips:  # a writer that writes again what it has read writes a changed bit as it is
+            written = range(offset, offset + len(data))
+            kept = {p: was for p, was in self.flips.items() if p not in written or data[p - offset] == content[p]}
+            self.flips = kept
         content[offset : offset + len(data)] = data
         self.changes.append((offset, data))
-        if self.flips:
-            end = offset + len(data)
-            self.flips = {place: was for place, was in self.flips.items() if not offset <= place < end}
 
     def cut(self, size: int) -> None:
         del self.content[size:]

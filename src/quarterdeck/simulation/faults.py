@@ -131,6 +131,11 @@ class FaultPlan:
         weather.slowest_ms = self.chance.choice((5, 30, 120, 400))
         self._later(500, 6_000, "weather calms", self.calm)
 
+    def lose_words(self, for_ms: int) -> None:
+        """Loses every third message for a moment."""
+        self.world.weather.lost = 333
+        self.world.timeline.after(for_ms * _MS, "weather calms", self.calm)
+
     def calm(self) -> None:
         weather = self.world.weather
         weather.lost = weather.repeated = weather.overtaken = weather.late = 0

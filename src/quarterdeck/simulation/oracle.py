@@ -287,7 +287,8 @@ class Oracle:
         latest = self._order_of_opening.get(name, -1) == len(self._order_of_opening) - 1
         if digest is not None and latest:
             self.catch_up()
-            self._expected = self.books.records, digest
+            whole = self._kept == self.books.records  # else the power has failed, and the last records may be others
+            self._expected = (self.books.records, digest) if whole else None
         elif latest:
             self._expected = None
 
@@ -296,12 +297,7 @@ class Oracle:
         whole = self._new_books()
         for name, content in self._segments():
             size = max(0, surviving(name) - HEADER_BYTES) // RECORD_BYTES * RECORD_BYTES
-            try:
-                whole.read(bytes(content[HEADER_BYTES : HEADER_BYTES + size]))
-            except (IndexError, OverflowError):
-                if not self._damaged:
-                    raise
-                break  # a medium that changed a record: what is behind it need not be found again
+            whole.read(bytes(content[HEADER_BYTES : HEADER_BYTES + size]))
             if size < (len(content) - HEADER_BYTES) // RECORD_BYTES * RECORD_BYTES:
                 break
         if whole.records < self._kept:

@@ -22,6 +22,7 @@ from quarterdeck.simulation.world import JOURNAL, Host, World
 __all__ = ["Outcome", "run"]
 
 _SECOND: Final = 1_000_000_000
+_LAST_STORM_MS: Final = 300
 _CALM_MOST_NS: Final = 150 * _SECOND
 _LIFE_CYCLE: Final = frozenset(
     ("Place", "Cancel", "Amend", "Taken", "Refused", "AskOrder", "OrderAnswer", "OrderNews", "FillsNews")
@@ -108,6 +109,7 @@ class _Run:
         """Everything agrees; a kill takes every order back; the journal replays to where the desk stands."""
         self._until(self._agrees, "desk and exchange do not agree")
         self.killed = frozenset(order.client_id for order in self.world.exchange.open_orders(0))
+        self.plan.lose_words(_LAST_STORM_MS)  # a kill comes when things go wrong
         self.plan.give(_said(Verb.KILL, protective=True))
         self._until(self._nothing_works, "orders work after a kill")
         self._until(self._agrees, "desk and exchange do not agree after the kill")

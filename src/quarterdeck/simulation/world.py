@@ -139,13 +139,16 @@ class World:
         self.trace.append(f"{(self.timeline.now_ns - START_NS) / 1e9:10.4f}   {text}")
 
     def segments(self) -> list[tuple[str, bytearray]]:
-        """The journal's files in order: name, and bytes as they are now."""
+        """The journal's files in order: name, and bytes as they were written, whatever the medium has changed since.
+
+        A standby that had applied a record before it changed need not look at it again to lead.
+        """
         disk = self.journal_of.disk
         if (disk, disk.namings) != self._named:
             self._named = disk, disk.namings
             found = sorted(path for path in disk.files if path.suffix == SUFFIX and path.parent == JOURNAL)
             self._segments = found
-        return [(path.name, disk.files[path].content) for path in self._segments]
+        return [(path.name, disk.files[path].as_written) for path in self._segments]
 
     def healthy(self) -> bool:
         """Whether a desk that leads could do its work just now."""

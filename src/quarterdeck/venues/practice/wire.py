@@ -66,6 +66,7 @@ REASONS: Final = {
     "none": Reason.NONE,
     "asked": Reason.NONE,
     "duplicate": Reason.DUPLICATE_ORDER,
+    "too_late": Reason.STALE_DATA,
     "malformed": Reason.ORDER_SHAPE_INVALID,
     "unknown_order": Reason.UNKNOWN_ORDER,
     "closed_order": Reason.UNKNOWN_ORDER,
