@@ -515,8 +515,8 @@ async def relayed(port: int, master: str, folder: Path, orders: int) -> dict[str
     shares = (0.05, 0.5, 0.95, 0.99)
     p5, p50, p95, p99 = (took[min(len(took) - 1, int(len(took) * share))] / 1_000 for share in shares)
     return {
-        "peer": "quarterdeck", "orders": len(took), "unmatched": relay.unmatched, "p5_ms": p5, "p50_ms": p50, "p95_ms": p95,
-        "p99_ms": p99, "most_ms": took[-1] / 1_000, "load1": os.getloadavg()[0],
+        "peer": "quarterdeck", "orders": len(took), "unmatched": relay.unmatched, "p5_ms": p5, "p50_ms": p50,
+        "p95_ms": p95, "p99_ms": p99, "most_ms": took[-1] / 1_000, "load1": os.getloadavg()[0],
     }  # fmt: skip
 
 

@@ -108,7 +108,7 @@ def answers() -> Subject:
         (ORDER, lambda reply: reader.acted(ended, reply)),
         (ORDER, lambda reply: reader.order(asked, reply)),
         ([ORDER], lambda reply: reader.orders(AskOrders(request_id=1), reply)),
-        (FUTURES, lambda reply: reader.account(AskAccount(request_id=1), reply, 0)),
+        (FUTURES, lambda reply: reader.account(AskAccount(request_id=1), reply, 0, {})),
         ([FEE], lambda reply: reader.funding(reply)[0]),
     ]
 

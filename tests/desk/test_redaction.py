@@ -21,7 +21,7 @@ from quarterdeck.venues.hyperliquid.signing import KEY_FILE_VARIABLE, KEY_VARIAB
 from tests.desk.hyperliquid_folder import write_desk
 from tests.twins.hyperliquid.serving import ADDRESSES, KEYS, Twin, running
 
-PATIENCE_S = 120.0
+PATIENCE_S = 240.0
 COMMAND = [sys.executable, "-c", "from quarterdeck.cli import main; main()"]
 PASSWORD = "planted-password-77e0"
 KEY = KEYS["agent"].removeprefix("0x")

@@ -52,12 +52,24 @@ class Keeping(Steered):
     manner = Manner(stop=0.01, stop_at_venue=False, patience_ns=10 * SECOND, retry_ns=SECOND, make=False)
 
 
+class Watched(Taking):
+    """Remembers with how many own orders at work it asked to close."""
+
+    working: ClassVar[list[int]] = []
+
+    def on_quote(self, desk: DeskView, quote: Quote) -> None:
+        super().on_quote(desk, quote)
+        asked: Any = desk.asks[: desk.count]
+        if any(one["order_type"] == OrderType.MARKET and one["flags"] & Flag.REDUCE_ONLY for one in asked):
+            self.working.append(len(list(desk.open_orders(0))))
+
+
 class Helm:
     """A desk with one steered strategy."""
 
-    def __init__(self, folder: Path, source: type[Steered] = Taking) -> None:
+    def __init__(self, folder: Path, source: type[Steered] = Taking, latency_ns: int = 0) -> None:
         config = write_desk(folder, {"momentum": {}})
-        self.trial = Trial(config, sources=[source])
+        self.trial = Trial(config, sources=[source], latency_ns=latency_ns)
         self.trial.quote(BID, ASK)
 
     @property
@@ -109,6 +121,16 @@ def test_a_flip_goes_through_nothing(tmp_path: Path) -> None:
     assert helm.held == -60
     fills = helm.trial.said(EventKind.FILL)
     assert [int(one["quantity"]) for one in fills] == [100, 100, 60]
+
+
+def test_it_closes_only_once_nothing_of_its_own_works(tmp_path: Path) -> None:
+    """A stop that is being taken back may still be hit: both together would close more than is held."""
+    Watched.working.clear()
+    helm = Helm(tmp_path, Watched, latency_ns=2 * SECOND)
+    helm.go(100, 15)
+    helm.go(0, 15)
+    assert helm.held == 0
+    assert Watched.working == [0]
 
 
 def test_an_entry_waits_at_the_touch_and_is_taken_back(tmp_path: Path) -> None:

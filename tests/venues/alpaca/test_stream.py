@@ -123,6 +123,7 @@ def test_what_keeps_the_line_is_kept() -> None:
     ("row", "kind"),
     [
         (quote(bp=180.27), "crossed or locked quote"),
+        (quote(bp=180.26), "crossed or locked quote"),
         (quote(ap=-1.0), "price"),
         (quote(bp=float("nan")), "wrong figure"),
         (quote(bp=float("inf")), "wrong figure"),

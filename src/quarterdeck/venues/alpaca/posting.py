@@ -36,7 +36,7 @@ class Poster:
 
     def __init__(self, address: str, keys: Keys, timeout_s: float) -> None:
         """`address` is that of the trading API, "http://HOST:PORT" or "https://HOST"."""
-        from quarterdeck.venues.alpaca import client  # noqa: PLC0415 - 0.1 s, for whoever calls
+        from quarterdeck.venues.alpaca import client  # noqa: PLC0415 - whoever calls pays its 0.1 s
 
         self._library: Any = client  # its methods promise a parsed body; what they return is a Reply
         self._client: Any = keys.lend(lambda key, secret: client.Client(address, key, secret, timeout_s))
