@@ -107,7 +107,7 @@ def answers() -> Subject:
     cases: list[tuple[Any, Callable[[Reply], Any]]] = [
         (ORDER, lambda reply: reader.acted(ended, reply)),
         (ORDER, lambda reply: reader.order(asked, reply)),
-        ([ORDER], lambda reply: reader.orders(AskOrders(request_id=1), reply)),
+        ([ORDER], lambda reply: reader.orders(AskOrders(request_id=1), [reply])),
         (FUTURES, lambda reply: reader.account(AskAccount(request_id=1), reply, 0, {})),
         ([FEE], lambda reply: reader.funding(reply)[0]),
     ]

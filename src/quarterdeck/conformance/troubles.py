@@ -13,7 +13,8 @@ __all__ = ["answer_lost", "garbled", "halted", "line_cut", "rate_limit", "restar
 
 _PAUSES_S: Final = (0.0, 0.005, 0.05)
 _SHORT_S: Final = 3.0
-_QUESTIONS_MAX: Final = 400
+_QUESTIONS_MAX: Final = 5_000
+_ASKING_S: Final = 10.0
 _SETTLE_S: Final = 30.0
 _AGAIN_S: Final = 0.1
 
@@ -164,7 +165,8 @@ def rate_limit(hand: Hand) -> str:
     order = hand.rest()
     busy: Unsent | None = None
     asked = 0
-    while busy is None and asked < _QUESTIONS_MAX:
+    until_s = time.monotonic() + _ASKING_S
+    while busy is None and asked < _QUESTIONS_MAX and time.monotonic() < until_s:
         answer = hand.talk.ask(AskOrders(request_id=hand.talk.number()))
         asked += 1
         if isinstance(answer, Unsent) and answer.reason is Reason.MESSAGE_RATE_EXCEEDED:
