@@ -150,7 +150,7 @@ EXACT = (
     ((Table.VENUE_LIMIT, 0, VenueLimit.ERROR_RATE_PPM), 500_000),
     ((Table.VENUE_LIMIT, 0, VenueLimit.ERROR_COOLDOWN_NS), 60 * 10**9),
     ((Table.STRATEGY_LIMIT, 0, StrategyLimit.MAX_SHORT_EXPOSURE), 0),
-    ((Table.STRATEGY_LIMIT, 1, StrategyLimit.MAX_SHORT_EXPOSURE), 500 * 10**8),
+    ((Table.STRATEGY_LIMIT, 1, StrategyLimit.MAX_SHORT_EXPOSURE), 370 * 10**8),
     ((Table.STRATEGY_LIMIT, 1, StrategyLimit.WEIGHT_PPM), 1_000_000),
     ((Table.INSTRUMENT_TERM, 0, InstrumentTerm.VALUE), 100),
     ((Table.INSTRUMENT_TERM, 0, InstrumentTerm.MAKER_FEE_PPB), 150_000),
