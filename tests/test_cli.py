@@ -42,7 +42,7 @@ def call(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
     return code if isinstance(code, int) else 0
 
 
-MISTAKES = [
+MISTAKES: list[tuple[tuple[str, ...], int, str]] = [
     (("run", "nowhere"), 2, "desk"),
     (("status", "nowhere"), 2, "desk"),
     (("status", "DESK"), 1, "not running: start it"),

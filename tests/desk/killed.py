@@ -64,7 +64,11 @@ def write_desk(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     purse = 'venue = "practice"\ncurrency = "USD"\n'
     assert purse in DESK_TOML
-    (folder / "desk.toml").write_text(DESK_TOML.replace(purse, purse + 'deposit = "100000"\n') + SETTINGS)
+    reserve = "cancel_reserve = 100\n"
+    # A delayed exchange opens the breaker of its errors, which outlives a process: soon enough closed for the next one.
+    document = DESK_TOML.replace(purse, purse + 'deposit = "100000"\n')
+    document = document.replace(reserve, reserve + "error_cooldown_s = 2\n")
+    (folder / "desk.toml").write_text(document + SETTINGS)
 
 
 class Process:

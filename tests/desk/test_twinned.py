@@ -63,6 +63,14 @@ def test_a_desk_whose_venue_has_no_twin_is_refused_by_name(tmp_path: Path) -> No
         Twinned(load_desk(tmp_path), tmp_path / "live", speed=1, seed=1, say=list[str]().append)
 
 
+@pytest.mark.parametrize("left", ["desk.toml", "data"])
+def test_a_folder_that_holds_a_desk_is_left_alone(tmp_path: Path, left: str) -> None:
+    (tmp_path / left).write_text("mine")
+    with pytest.raises(ConfigError, match="--dir"):
+        Twinned(load_desk(REPOSITORY / "desks" / "hat-manifesto"), tmp_path, speed=1, seed=1, say=list[str]().append)
+    assert (tmp_path / left).read_text() == "mine"
+
+
 def test_a_twin_that_does_not_start_is_said_and_nothing_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

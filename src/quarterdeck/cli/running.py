@@ -58,7 +58,7 @@ def demo(
     seed: Seed = None,
     folder: Folder = None,
 ) -> None:
-    """Watch a desk trade live on twins of its venues, ten times as fast as the clock; with --data on paper."""
+    """Watch a desk trade live on twins of its venues, twenty times as fast as the clock; with --data on paper."""
     if data:
         _run(desk, seconds, data, speed, seed, folder, desk)
         return

@@ -175,6 +175,9 @@ class Twinned:
         unknown = [venue.name for venue in config.venues if venue.name not in RECIPES]
         if unknown:
             raise ConfigError(config.file, "venues.name", unknown[0], f"one that has a twin: {', '.join(RECIPES)}")
+        if (folder / "desk.toml").exists() or (folder / "data").exists():
+            allowed = "a folder without a desk: the twins' accounts begin anew, and nothing of yours is written over"
+            raise ConfigError("command", "--dir", str(folder), allowed)
         self.folder, self.speed = folder, speed
         self._config, self._seed, self._say = config, seed, say
         self._children: list[_Child] = []

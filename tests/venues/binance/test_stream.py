@@ -109,7 +109,7 @@ def test_a_mark_and_a_rate_that_has_changed() -> None:
         ("btcusdt@markPrice@1s", MARK | {"r": "1e9"}, "wrong figure"),
         ("btcusdt@markPrice@1s", MARK | {"r": "5"}, "funding rate"),
         ("btcusdt@depth@100ms", diff(5, 4), "depth"),
-        ("btcusdt@depth@100ms", diff(1, 2) | {"b": [["1"]]}, "wrong type"),
+        ("btcusdt@depth@100ms", diff(1, 2, 0) | {"b": [["1"]]}, "wrong type"),
         ("btcusdt@depth@100ms", diff(1, 2, 0, b=[["30000.00", "-1"]]), "wrong figure"),
         ("btcusdt@depth@100ms", diff(1, 2), "depth"),  # futures without pu
         ("xrpusdt@aggTrade", AGG_TRADE, "unknown stream"),

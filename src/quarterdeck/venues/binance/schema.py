@@ -100,11 +100,11 @@ class ExchangeInfo(_Wire, frozen=True):
 
 
 class Snapshot(_Wire, frozen=True):
-    """A whole book: [price, size] each. Futures say when, spot does not."""
+    """A whole book: lists of [price, size] that are still text. Futures say when, spot does not."""
 
     last_update_id: int
-    bids: list[tuple[str, str]]
-    asks: list[tuple[str, str]]
+    bids: msgspec.Raw
+    asks: msgspec.Raw
     event_time: int = msgspec.field(default=0, name="E")
 
 
@@ -241,14 +241,17 @@ class BookTicker(_Letters, frozen=True):
 
 
 class DepthDiff(_Letters, frozen=True):
-    """Levels that have changed; a size of 0 takes one away. `pu` is the last `u` before it (futures)."""
+    """Levels that have changed; a size of 0 takes one away. `pu` is the last `u` before it (futures).
+
+    `b` and `a` are lists of [price, size] that are still text: see `venues.levels`.
+    """
 
     s: str
     E: int
     U: int
     u: int
-    b: list[tuple[str, str]]
-    a: list[tuple[str, str]]
+    b: msgspec.Raw
+    a: msgspec.Raw
     pu: int = -1
     T: int = 0
 

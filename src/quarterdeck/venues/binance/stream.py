@@ -17,7 +17,7 @@
 import struct
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -42,6 +42,7 @@ from quarterdeck.venues.binance.schema import (
     StreamOrder,
 )
 from quarterdeck.venues.binance.universe import Listed, Universe
+from quarterdeck.venues.levels import PAIRS, LevelScanner
 from quarterdeck.venues.messages import FillsNews, MarketData, Message, OrderNews
 
 __all__ = ["MESSAGE_BYTES_MAX", "StreamReader", "stream_names"]
@@ -77,9 +78,10 @@ _ID_MAX: Final = 2**63
 _WORDS: Final = EVENT.itemsize // 8
 _TIME, _HEAD, _PRICE = 1, 2, 3  # words of an event: the venue's time; kind, flags, instrument, strategy; the payload
 
-Levels: TypeAlias = list[tuple[str, str]]
 
 _UNREADABLE: Final = (msgspec.DecodeError, ValueError, struct.error, OverflowError, RecursionError)
+
+_PAIRS: Final = msgspec.json.Decoder(list[tuple[str, str]])
 
 assert _EVENT.size == EVENT.itemsize
 
@@ -122,6 +124,16 @@ class StreamReader:
         self._orders = msgspec.json.Decoder(StreamOrder)
         self._updates = msgspec.json.Decoder(OrderTradeUpdate)
         self._changes = msgspec.json.Decoder(AccountUpdate)
+        self._scanners = {
+            one.index: LevelScanner(
+                PAIRS,
+                _LEVELS_MAX,
+                (one.tick.mantissa, one.tick.decimals),
+                (one.lot.mantissa, one.lot.decimals),
+                least=0,
+            )
+            for one in universe.listed
+        }
         self._joins = {one.index: Join(spot=one.spot) for one in universe.listed}
         self._rates: dict[int, int] = {}
         self.prices: dict[int, int] = {}
@@ -195,7 +207,7 @@ class StreamReader:
         if diff.s != listed.symbol or not 0 <= diff.U <= diff.u < _ID_MAX or (not listed.spot and diff.pu < 0):
             raise BadMessage("depth", f"{diff.s[:40]} {diff.U} {diff.u} {diff.pu}")
         join = self._joins[listed.index]
-        events = _levels(listed, diff.b, diff.a, nanoseconds(diff.T or diff.E), diff.u)
+        events = self._levels(listed, diff.b, diff.a, nanoseconds(diff.T or diff.E), diff.u)
         step = join.take(diff)
         if step is Step.APPLY:
             return _market(events)
@@ -216,13 +228,13 @@ class StreamReader:
                 raise BadMessage("snapshot", f"numbered {snapshot.last_update_id}")
             time_ns = nanoseconds(snapshot.event_time) or self.newest_ns
             whole = _clear(listed, time_ns)
-            whole += _levels(listed, snapshot.bids, snapshot.asks, time_ns, snapshot.last_update_id)
+            whole += self._levels(listed, snapshot.bids, snapshot.asks, time_ns, snapshot.last_update_id)
             later = join.begin(snapshot.last_update_id)
             if later is None:
                 self._want_book(index)
                 return ()
             for diff in later:
-                whole += _levels(listed, diff.b, diff.a, nanoseconds(diff.T or diff.E), diff.u)
+                whole += self._levels(listed, diff.b, diff.a, nanoseconds(diff.T or diff.E), diff.u)
             return _market(whole)
         except BadMessage as error:
             self._bad(error.kind, raw, error.problem)
@@ -230,6 +242,25 @@ class StreamReader:
             self._bad(f"snapshot, {_kind_of(error)}", raw, str(error)[:_PROBLEM_MAX])
         self._want_book(index)
         return ()
+
+    def _levels(self, listed: Listed, bids: msgspec.Raw, asks: msgspec.Raw, time_ns: int, number: int) -> bytes:
+        """The levels as events, the last one flagged. Raises ValueError: a price off the grid, a size below 0."""
+        scanner, texts = (
+            self._scanners[listed.index],
+            [np.frombuffer(memoryview(one), np.uint8) for one in (bids, asks)],
+        )
+        first, bids_end = scanner.scan(texts[0])
+        count, asks_end = scanner.scan(texts[1], 0, first) if first >= 0 else (-1, 0)
+        if count >= 0 and bids_end == len(texts[0]) and asks_end == len(texts[1]):
+            prices, sizes = scanner.prices[:count], scanner.sizes[:count]
+        else:
+            first, prices, sizes = _unusual_levels(listed, (bids, asks))
+            count = len(prices)
+        if not count:
+            return b""
+        words = _template(listed.index, first, count - first).copy()
+        words[:, _TIME], words[:, _PRICE], words[:, _PRICE + 1], words[:, -1] = time_ns, prices, sizes, number
+        return words.tobytes()
 
     # The account.
 
@@ -272,23 +303,19 @@ class StreamReader:
         return (news,) if fill is None else (FillsNews(fills=(fill,)), news)
 
 
-def _levels(listed: Listed, bids: Levels, asks: Levels, time_ns: int, number: int) -> bytes:
-    """The levels as events, the last one flagged. Raises ValueError: a price off the grid, a size below 0."""
-    count = len(bids) + len(asks)
-    if count > _LEVELS_MAX:
+def _unusual_levels(
+    listed: Listed, lists: tuple[msgspec.Raw, msgspec.Raw]
+) -> tuple[int, NDArray[np.int64], NDArray[np.int64]]:
+    """What `LevelScanner` reads, for lists that are not written in the venue's plain form; or are wrong."""
+    bids, asks = (_PAIRS.decode(one) for one in lists)
+    both = [*bids, *asks]
+    if len(both) > _LEVELS_MAX:
         raise BadMessage("depth", f"{len(bids)} and {len(asks)} levels")
-    if not count:
-        return b""
-    prices, sizes = zip(*bids, *asks, strict=True)
-    lots = list(map(listed.lot_texts.__getitem__, sizes))
-    if min(lots) < 0:
-        raise ValueError(f"a level of {min(lots)} lots")
-    words = _template(listed.index, len(bids), len(asks)).copy()
-    words[:, _TIME] = time_ns
-    words[:, _PRICE] = list(map(listed.tick_texts.__getitem__, prices))
-    words[:, _PRICE + 1] = lots
-    words[:, -1] = number
-    return words.tobytes()
+    prices = np.array([listed.tick_texts[price] for price, _ in both], np.int64)
+    sizes = np.array([listed.lot_texts[size] for _, size in both], np.int64)
+    if len(sizes) and int(sizes.min()) < 0:
+        raise ValueError("a level of a size below 0")
+    return len(bids), prices, sizes
 
 
 @lru_cache(maxsize=512)
