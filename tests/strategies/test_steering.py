@@ -176,6 +176,17 @@ def test_a_stop_that_is_kept_here_closes_at_its_price(tmp_path: Path, target: in
     assert helm.course.target == 0
 
 
+def test_a_desk_that_begins_with_a_position_keeps_its_stop_from_there(tmp_path: Path) -> None:
+    """What steering remembered is gone after a restart; the position is not."""
+    helm = Helm(tmp_path, Keeping)
+    helm.go(100)
+    helm.course.reference = 0.0
+    helm.wait(2)
+    assert helm.course.reference == pytest.approx(12_001)
+    helm.wait(6, BID - 125, ASK - 125)
+    assert helm.held == 0
+
+
 def test_less_than_the_smallest_order_is_as_wanted(tmp_path: Path) -> None:
     helm = Helm(tmp_path)
     helm.go(8)  # 9.60 USDC, below the venue's 10

@@ -45,7 +45,7 @@ class Course(msgspec.Struct):
     """Where one instrument is to go: `target` in signed lots. The rest is what steering remembers."""
 
     target: int = 0
-    reference: float = 0.0  # price in ticks when the entry was asked for: stops are counted from it
+    reference: float = 0.0  # price in ticks that stops are counted from: when the entry was asked for
     asked_ns: int = _NEVER
     stopped_ns: int = _NEVER
     entered_ns: int = _NEVER
@@ -58,6 +58,8 @@ def steer(desk: DeskView, instrument: int, listing: Instrument, course: Course, 
     if not held and course.held * course.target > 0:
         course.target = 0  # its stop took it, or a person did: nobody buys it back at once
     course.held = held
+    if held and course.reference <= 0:  # a desk that begins with a position counts its stop from the price it finds
+        course.reference = _price(desk, instrument)
     if held and not manner.stop_at_venue and _stopped_out(desk, instrument, course, manner, held):
         course.target = 0
     orders = list(desk.open_orders(instrument))
@@ -150,8 +152,7 @@ def _guard(
     if now_ns - course.stopped_ns < manner.retry_ns:
         return
     course.stopped_ns = now_ns
-    reference = course.reference or _price(desk, instrument)
     away = -manner.stop if held > 0 else manner.stop
-    price = listing.ticks_to_price(max(1, int(reference * (1 + away))))
+    price = listing.ticks_to_price(max(1, int(course.reference * (1 + away))))
     trigger = listing.round_price_to_ticks(price, "down" if held > 0 else "up")
     desk.stop(instrument, Side.SELL if held > 0 else Side.BUY, trigger, abs(held), tag=_STOP)
