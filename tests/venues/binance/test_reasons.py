@@ -25,6 +25,8 @@ TABLE = [
     (400, -4131, "The counterparty's best price does not meet the PERCENT_PRICE", Reason.PRICE_COLLAR, REFUSED),
     (400, -4014, "Price not increased by tick size.", Reason.ORDER_SHAPE_INVALID, REFUSED),
     (400, -4116, "ClientOrderId is duplicated.", Reason.DUPLICATE_ORDER, REFUSED),
+    (400, -1013, "Market is closed.", Reason.SYMBOL_LOCKED, VENUE),
+    (400, -4141, "Symbol is closed.", Reason.SYMBOL_LOCKED, VENUE),
     (400, -1013, "Filter failure: NOTIONAL", Reason.NOTIONAL_TOO_SMALL, REFUSED),
     (400, -1013, "Filter failure: PERCENT_PRICE_BY_SIDE", Reason.PRICE_COLLAR, REFUSED),
     (400, -1013, "Filter failure: PRICE_FILTER", Reason.ORDER_SHAPE_INVALID, REFUSED),

@@ -56,6 +56,7 @@ _CODES: Final = (
     (-1010, "insufficient balance", Reason.BUYING_POWER, _REFUSED),
     (-1010, "", Reason.VENUE_REJECTED, _VENUE),
     (-1011, "", Reason.TRADING_DISABLED, _REFUSED),
+    (-1013, "market is closed", Reason.SYMBOL_LOCKED, _VENUE),
     (-1013, "price_filter", Reason.ORDER_SHAPE_INVALID, _REFUSED),
     (-1013, "percent_price", Reason.PRICE_COLLAR, _REFUSED),
     (-1013, "notional", Reason.NOTIONAL_TOO_SMALL, _REFUSED),
@@ -108,6 +109,7 @@ _CODES: Final = (
     (-4088, "", Reason.TRADING_DISABLED, _REFUSED),
     (-4116, "", Reason.DUPLICATE_ORDER, _REFUSED),
     (-4131, "", Reason.PRICE_COLLAR, _REFUSED),
+    (-4141, "", Reason.SYMBOL_LOCKED, _VENUE),  # "Symbol is closed."
     (-4164, "", Reason.NOTIONAL_TOO_SMALL, _REFUSED),
     (-4192, "", Reason.TRADING_DISABLED, _REFUSED),
     (-4400, "", Reason.TRADING_DISABLED, _REFUSED),
