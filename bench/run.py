@@ -154,6 +154,15 @@ ROWS = (
         )
         for name in ("hyperliquid_trades", "hyperliquid_book", "binance_trades", "binance_quotes", "binance_depth")
     ),
+    *(
+        Row(f"capture: {name.replace('_', ', ')}", "messages/s", own("capture.py", f"{name}_per_s"), target=target)
+        for name, target in (
+            ("hyperliquid_ticks", 100e3),
+            ("hyperliquid_books", 30e3),
+            ("binance_ticks", 100e3),
+            ("binance_depth", 30e3),
+        )
+    ),
     Row("decode a message: hyperliquid, bbo", "us", decoders("hyperliquid_bbo")[0]),
     Row("quote out of the twin to order in, p50", "ms", Figure("quarterdeck", LOOP, ("p50_ms",)), lower_is_better=True),
     Row(
