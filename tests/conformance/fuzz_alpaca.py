@@ -8,13 +8,13 @@ from msgspec.msgpack import Ext
 
 from quarterdeck.kernel.vocabulary import OrderType, Side, TimeInForce
 from quarterdeck.venues.alpaca.answers import AnswerReader, Reply
-from quarterdeck.venues.alpaca.malformed import BadMessage
 from quarterdeck.venues.alpaca.news import NewsReader
 from quarterdeck.venues.alpaca.reader import Reader
 from quarterdeck.venues.alpaca.registry import Registry
 from quarterdeck.venues.alpaca.stream import MESSAGE_BYTES_MAX, DataReader
 from quarterdeck.venues.alpaca.universe import Listed, Universe
 from quarterdeck.venues.identity import client_id, desk_tag
+from quarterdeck.venues.malformed import BadMessage
 from quarterdeck.venues.messages import FillsNews, Message, OrderNews, Place
 from quarterdeck.venues.quarantine import Quarantine
 from tests.conformance.damage import Shape, json_bytes, msgpack_bytes

@@ -5,14 +5,14 @@ from decimal import Decimal
 from typing import Any
 
 from quarterdeck.venues.binance.answers import AnswerReader
-from quarterdeck.venues.binance.malformed import BadMessage
 from quarterdeck.venues.binance.numbers import Grid
-from quarterdeck.venues.binance.posting import Reply
 from quarterdeck.venues.binance.reader import Reader
 from quarterdeck.venues.binance.stream import MESSAGE_BYTES_MAX, StreamReader
 from quarterdeck.venues.binance.universe import Listed, Universe
 from quarterdeck.venues.identity import client_id, desk_tag
+from quarterdeck.venues.malformed import BadMessage
 from quarterdeck.venues.messages import AskAccount, AskOrder, AskOrders, Cancel, Message, OrderNews
+from quarterdeck.venues.posting import Reply
 from quarterdeck.venues.quarantine import Quarantine
 from tests.conformance.damage import Shape
 from tests.conformance.subject import Subject, market

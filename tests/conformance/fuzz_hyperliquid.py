@@ -5,9 +5,9 @@ from typing import Any
 
 from quarterdeck.venues.hyperliquid.answers import AnswerReader, Reply
 from quarterdeck.venues.hyperliquid.lineage import Lineage
-from quarterdeck.venues.hyperliquid.malformed import BadMessage
 from quarterdeck.venues.hyperliquid.reader import Reader
 from quarterdeck.venues.hyperliquid.stream import MESSAGE_BYTES_MAX, StreamReader
+from quarterdeck.venues.malformed import BadMessage
 from quarterdeck.venues.messages import AskAccount, AskFills, AskOrder, AskOrders, Message, Request
 from quarterdeck.venues.quarantine import Quarantine
 from tests.conformance.damage import Shape, json_bytes

@@ -6,9 +6,9 @@ import pytest
 
 from quarterdeck.kernel.vocabulary import OrderStatus, Reason, Side
 from quarterdeck.venues.alpaca.answers import Reply, refusal
-from quarterdeck.venues.alpaca.malformed import BadMessage
 from quarterdeck.venues.alpaca.numbers import identity_number
 from quarterdeck.venues.alpaca.reader import execution_of
+from quarterdeck.venues.malformed import BadMessage
 from quarterdeck.venues.messages import AskOrders, Balance, Holding, Lost, Refused, Taken, TradeReport, Unsent
 from tests.venues.alpaca.builders import (
     CLIENT_ID,

@@ -8,11 +8,11 @@ import pytest
 from quarterdeck.kernel.vocabulary import OrderStatus, OrderType, Reason, Side, TimeInForce
 from quarterdeck.venues.alpaca.answers import Reply
 from quarterdeck.venues.alpaca.asking import Asker, Delayed
-from quarterdeck.venues.alpaca.malformed import BadMessage
 from quarterdeck.venues.alpaca.numbers import identity_number, nanoseconds, rfc3339
 from quarterdeck.venues.alpaca.posting import Unanswered
 from quarterdeck.venues.alpaca.requests import ACTIVITIES_PER_PAGE, ORDERS_PER_PAGE, Call
 from quarterdeck.venues.alpaca.schema import Clock
+from quarterdeck.venues.malformed import BadMessage
 from quarterdeck.venues.messages import (
     AccountAnswer,
     Amend,

@@ -11,11 +11,11 @@ from msgspec.msgpack import Ext
 
 from quarterdeck.venues.alpaca.answers import Reply, refusal
 from quarterdeck.venues.alpaca.asking import Asker
-from quarterdeck.venues.alpaca.malformed import BadMessage
 from quarterdeck.venues.alpaca.news import NewsReader
 from quarterdeck.venues.alpaca.posting import Unanswered
 from quarterdeck.venues.alpaca.requests import Call
 from quarterdeck.venues.alpaca.stream import DataReader
+from quarterdeck.venues.malformed import BadMessage
 from quarterdeck.venues.messages import (
     AskAccount,
     AskFills,

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from quarterdeck.kernel.vocabulary import OrderType, Reason, Side, TimeInForce
-from quarterdeck.venues.alpaca.malformed import BadMessage
 from quarterdeck.venues.alpaca.requests import (
     Call,
     account_call,
@@ -18,6 +17,7 @@ from quarterdeck.venues.alpaca.requests import (
     orders_call,
     positions_call,
 )
+from quarterdeck.venues.malformed import BadMessage
 from quarterdeck.venues.messages import Refused
 from tests.venues.alpaca.builders import CLIENT_ID, FINE, OURS, TIME, TIME_NS, Parts, place
 

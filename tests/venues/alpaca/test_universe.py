@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from quarterdeck.errors import ConfigError
 from quarterdeck.venues.alpaca import registry as registry_module
-from quarterdeck.venues.alpaca.malformed import BadMessage
 from quarterdeck.venues.alpaca.numbers import identity_number
 from quarterdeck.venues.alpaca.registry import Registry
 from quarterdeck.venues.alpaca.universe import Universe
+from quarterdeck.venues.malformed import BadMessage
 from tests.venues.alpaca.builders import AAPL, CLIENT_ID, FINE, OURS, TAG, THEIRS, WHOLE, asset, universe
 
 

@@ -8,10 +8,9 @@ import pytest
 
 from quarterdeck.kernel.vocabulary import OrderStatus, Reason, Side
 from quarterdeck.venues.binance.answers import AnswerReader
-from quarterdeck.venues.binance.malformed import BadMessage
 from quarterdeck.venues.binance.markets import SPOT, USDM, Market
-from quarterdeck.venues.binance.posting import Reply
 from quarterdeck.venues.binance.reader import Owner, Reader
+from quarterdeck.venues.malformed import BadMessage
 from quarterdeck.venues.messages import (
     AccountAnswer,
     AskAccount,
@@ -25,6 +24,7 @@ from quarterdeck.venues.messages import (
     Taken,
     Unsent,
 )
+from quarterdeck.venues.posting import Reply
 from tests.venues.binance.builders import MARKETS, TAG, TIME, cancel, order, place, raw, trade, universe
 
 ASK_ORDER = AskOrder(request_id=4, order_id=77, venue_order_id=0, instrument=2, strategy=3)

@@ -1,4 +1,4 @@
-"""What is tested: `quarterdeck.venues.binance.caller` and `quarterdeck.venues.binance.posting` against a real server on
+"""What is tested: `quarterdeck.venues.binance.caller` and `quarterdeck.venues.posting` against a real server on
 loopback: what is signed and bounded, what each failure of a call is, and that limits are kept to.
 """
 
@@ -15,10 +15,11 @@ import pytest
 from quarterdeck.errors import ConfigError
 from quarterdeck.venues.binance.caller import LATEST_MS, Caller, Limited
 from quarterdeck.venues.binance.keys import ApiKey
-from quarterdeck.venues.binance.malformed import BadMessage
+from quarterdeck.venues.binance.limits import TOLD
 from quarterdeck.venues.binance.markets import SPOT
-from quarterdeck.venues.binance.posting import Endpoint, NotSent, Poster, Unanswered
 from quarterdeck.venues.binance.requests import Call
+from quarterdeck.venues.malformed import BadMessage
+from quarterdeck.venues.posting import Endpoint, NotSent, Poster, Unanswered
 from tests.venues.binance.builders import KEY, SECRET
 
 Answer = tuple[int, bytes, dict[str, str]]
@@ -76,7 +77,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def poster(server: Server) -> Iterator[Poster]:
-    made = Poster(Endpoint.read(server.address), 20.0)
+    made = Poster(Endpoint.read(server.address), 20.0, TOLD)
     yield made
     made.close()
 

@@ -12,14 +12,14 @@ import pytest
 from quarterdeck.errors import ConfigError
 from quarterdeck.venues.binance.answers import AnswerReader, decoded
 from quarterdeck.venues.binance.limits import RateLimiter
-from quarterdeck.venues.binance.malformed import BadMessage
 from quarterdeck.venues.binance.markets import SPOT, USDM, Market
-from quarterdeck.venues.binance.posting import Reply
 from quarterdeck.venues.binance.reader import Reader
 from quarterdeck.venues.binance.schema import ExchangeInfo, ListenKey, Restrictions, ServerTime
 from quarterdeck.venues.binance.stream import StreamReader
 from quarterdeck.venues.binance.universe import Universe, limits_of
+from quarterdeck.venues.malformed import BadMessage
 from quarterdeck.venues.messages import AskAccount, AskOrder, AskOrders, FillsNews, MarketData, OrderNews
+from quarterdeck.venues.posting import Reply
 from quarterdeck.venues.quarantine import Quarantine
 from tests.venues.binance.builders import (
     AGG_TRADE,

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from quarterdeck.venues.binance import listing, requests
 from quarterdeck.venues.binance.answers import AnswerReader
 from quarterdeck.venues.binance.listing import FundingLister, Lister, Turned
-from quarterdeck.venues.binance.malformed import BadMessage
 from quarterdeck.venues.binance.markets import SPOT, USDM, Market
-from quarterdeck.venues.binance.posting import Reply
 from quarterdeck.venues.binance.reader import Reader
 from quarterdeck.venues.binance.requests import Call, Encoder
+from quarterdeck.venues.malformed import BadMessage
 from quarterdeck.venues.messages import AskFills, FillsAnswer, Lost, TradeReport, Unsent
+from quarterdeck.venues.posting import Reply
 from tests.venues.binance.builders import MARKETS, TAG, TIME, order, raw, trade, universe
 
 LIMIT = 5

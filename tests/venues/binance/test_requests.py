@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quarterdeck.kernel.vocabulary import OrderType, Reason, Side, TimeInForce
-from quarterdeck.venues.binance.malformed import BadMessage
 from quarterdeck.venues.binance.markets import SPOT, USDM, Market
 from quarterdeck.venues.binance.requests import Call, Encoder
 from quarterdeck.venues.binance.universe import Universe
 from quarterdeck.venues.identity import order_of
+from quarterdeck.venues.malformed import BadMessage
 from quarterdeck.venues.messages import AskOrder, Refused
 from tests.venues.binance.builders import CLIENT, MARKETS, TAG, TIME, cancel, place, universe
 

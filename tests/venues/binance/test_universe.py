@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quarterdeck.errors import ConfigError
-from quarterdeck.venues.binance.malformed import BadMessage
 from quarterdeck.venues.binance.markets import SPOT, USDM, Market
 from quarterdeck.venues.binance.universe import Universe, limits_of
+from quarterdeck.venues.malformed import BadMessage
 from tests.venues.binance.builders import MARKETS, info, instrument, listed, universe
 
 TERMS = ("BTCUSDT", "BTC", "0.1", "0.001")

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from quarterdeck.kernel.vocabulary import OrderStatus, Reason, Side
-from quarterdeck.venues.hyperliquid.answers import AnswerReader, Reply
-from quarterdeck.venues.hyperliquid.malformed import BadMessage
+from quarterdeck.venues.hyperliquid.answers import AnswerReader
 from quarterdeck.venues.hyperliquid.reader import Reader
+from quarterdeck.venues.malformed import BadMessage
 from quarterdeck.venues.messages import (
     AccountAnswer,
     AskAccount,
@@ -24,6 +24,7 @@ from quarterdeck.venues.messages import (
     Taken,
     Unsent,
 )
+from quarterdeck.venues.posting import Reply
 from tests.venues.hyperliquid.builders import TAG, acted, amend, cancel, fill, order, place, raw, refused, universe
 
 ASK = AskOrder(request_id=1, order_id=77, venue_order_id=0, instrument=2, strategy=3)

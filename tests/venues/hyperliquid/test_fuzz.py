@@ -5,12 +5,13 @@
 import random
 from typing import Any, Final
 
-from quarterdeck.venues.hyperliquid.answers import AnswerReader, Reply
+from quarterdeck.venues.hyperliquid.answers import AnswerReader
 from quarterdeck.venues.hyperliquid.lineage import Lineage
-from quarterdeck.venues.hyperliquid.malformed import BadMessage
 from quarterdeck.venues.hyperliquid.reader import Reader
 from quarterdeck.venues.hyperliquid.stream import StreamReader
+from quarterdeck.venues.malformed import BadMessage
 from quarterdeck.venues.messages import AskAccount, AskFills, AskOrder, AskOrders, MarketData
+from quarterdeck.venues.posting import Reply
 from quarterdeck.venues.quarantine import Quarantine
 from tests.venues.hyperliquid.builders import TAG, USER, acted, cancel, fill, order, place, raw, universe, update
 

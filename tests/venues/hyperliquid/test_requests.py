@@ -6,8 +6,8 @@ import pytest
 
 from quarterdeck.kernel.vocabulary import OrderType, Reason, Side, TimeInForce
 from quarterdeck.venues.hyperliquid.limits import RateLimiter, info_weight
-from quarterdeck.venues.hyperliquid.malformed import BadMessage
 from quarterdeck.venues.hyperliquid.requests import Action, Encoder, leverage_action, schedule_cancel_action
+from quarterdeck.venues.malformed import BadMessage
 from quarterdeck.venues.messages import AskAccount, AskFills, AskOrder, AskOrders, Refused, Request, Unsent
 from tests.venues.hyperliquid.builders import CLOID, TAG, USER, amend, cancel, place, universe
 

@@ -1,5 +1,5 @@
 """What is tested: `quarterdeck.venues.hyperliquid.venue` against the twin, through real sockets, with
-`quarterdeck.venues.hyperliquid.posting` and `quarterdeck.venues.hyperliquid.socket`.
+`quarterdeck.venues.posting` and `quarterdeck.venues.hyperliquid.socket`.
 """
 
 import queue
@@ -11,7 +11,6 @@ import pytest
 
 from quarterdeck.errors import ConfigError
 from quarterdeck.kernel.vocabulary import EventKind, OrderStatus, OrderType, Reason, Side, TimeInForce
-from quarterdeck.venues.hyperliquid.posting import Endpoint, NotSent, Poster
 from quarterdeck.venues.hyperliquid.signing import Signer
 from quarterdeck.venues.hyperliquid.venue import HyperliquidOptions, HyperliquidVenue
 from quarterdeck.venues.messages import (
@@ -35,6 +34,7 @@ from quarterdeck.venues.messages import (
     Taken,
     Unsent,
 )
+from quarterdeck.venues.posting import Endpoint, NotSent, Poster
 from tests.twins.hyperliquid.serving import ADDRESSES, KEYS, Twin, running, still_market
 from tests.venues.hyperliquid.builders import SPOT, TAG, XRP, amend, cancel, place
 
@@ -397,11 +397,11 @@ def test_nobody_there(twin: Twin) -> None:
     assert isinstance(desk.ask(fresh()), Unsent)
     desk.venue.close()
     with pytest.raises(NotSent):
-        Poster(Endpoint.read("http://127.0.0.1:9"), 1.0).post("/info", {})
+        Poster(Endpoint.read("http://127.0.0.1:9"), 1.0).call("POST", "/info", {}, b"{}")
 
 
 @pytest.mark.parametrize("address", ["ftp://host", "host:80", "http://", "http://h:99999", "http://h/path"])
 def test_no_address_is_refused(address: str) -> None:
     with pytest.raises(ConfigError):
         Endpoint.read(address)
-    assert Endpoint.read("https://host").stream == "wss://host:443/ws"
+    assert Endpoint.read("https://host").stream == "wss://host:443"

@@ -7,11 +7,11 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from quarterdeck.kernel.vocabulary import OrderStatus, Reason
-from quarterdeck.venues.alpaca.malformed import BadMessage
 from quarterdeck.venues.alpaca.reader import Reader
 from quarterdeck.venues.alpaca.reasons import Verdict, judge
 from quarterdeck.venues.alpaca.schema import Account, Activity, Clock, Order, Position, Problem
 from quarterdeck.venues.alpaca.universe import Universe
+from quarterdeck.venues.malformed import BadMessage
 from quarterdeck.venues.messages import (
     Answer,
     Balance,

@@ -14,7 +14,6 @@ from typing import Final
 
 from quarterdeck.kernel.vocabulary import Reason
 from quarterdeck.venues.alpaca.answers import AnswerReader, Reply, refusal
-from quarterdeck.venues.alpaca.malformed import BadMessage
 from quarterdeck.venues.alpaca.numbers import figure, nanoseconds, rfc3339
 from quarterdeck.venues.alpaca.posting import Unanswered
 from quarterdeck.venues.alpaca.registry import Registry
@@ -33,6 +32,7 @@ from quarterdeck.venues.alpaca.requests import (
 )
 from quarterdeck.venues.alpaca.schema import Activity, Clock, Order
 from quarterdeck.venues.alpaca.universe import Universe
+from quarterdeck.venues.malformed import BadMessage
 from quarterdeck.venues.messages import (
     AccountAnswer,
     Amend,

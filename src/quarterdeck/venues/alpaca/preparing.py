@@ -13,7 +13,6 @@ from quarterdeck.venues.alpaca.answers import AnswerReader, Reply
 from quarterdeck.venues.alpaca.asking import Asker, Send
 from quarterdeck.venues.alpaca.hours import MarketHours
 from quarterdeck.venues.alpaca.keys import KEY_VARIABLE
-from quarterdeck.venues.alpaca.malformed import BadMessage
 from quarterdeck.venues.alpaca.news import NewsReader
 from quarterdeck.venues.alpaca.numbers import nanoseconds
 from quarterdeck.venues.alpaca.reader import Reader
@@ -22,6 +21,7 @@ from quarterdeck.venues.alpaca.requests import Encoder, account_call, asset_call
 from quarterdeck.venues.alpaca.schema import Account, Asset, CalendarDay, Clock
 from quarterdeck.venues.alpaca.stream import DataReader
 from quarterdeck.venues.alpaca.universe import Universe
+from quarterdeck.venues.malformed import BadMessage
 
 __all__ = ["Context", "prepare"]
 

@@ -24,7 +24,6 @@ from msgspec.msgpack import Ext
 
 from quarterdeck.kernel.records import EVENT, PRICE_MAX, QUANTITY_MAX
 from quarterdeck.kernel.vocabulary import EventKind, Flag
-from quarterdeck.venues.alpaca.malformed import BadMessage
 from quarterdeck.venues.alpaca.numbers import stamp_ns
 from quarterdeck.venues.alpaca.reasons import HALTS, RESUMPTIONS
 from quarterdeck.venues.alpaca.schema import (
@@ -38,6 +37,7 @@ from quarterdeck.venues.alpaca.schema import (
     DataTrade,
 )
 from quarterdeck.venues.alpaca.universe import Listed, Universe
+from quarterdeck.venues.malformed import BadMessage
 from quarterdeck.venues.messages import MarketData, Message
 
 __all__ = ["MESSAGE_BYTES_MAX", "Control", "DataReader"]

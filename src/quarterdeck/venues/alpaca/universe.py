@@ -14,9 +14,9 @@ from quarterdeck.errors import ConfigError
 from quarterdeck.kernel.records import PRICE_MAX, QUANTITY_MAX
 from quarterdeck.market.grids import EXACT, decimal_parts, round_steps, to_steps
 from quarterdeck.market.instruments import Instrument
-from quarterdeck.venues.alpaca.malformed import BadMessage
 from quarterdeck.venues.alpaca.numbers import figure
 from quarterdeck.venues.alpaca.schema import Asset, Figure
+from quarterdeck.venues.malformed import BadMessage
 
 __all__ = ["LOT_DECIMALS_MAX", "TICKS", "Listed", "Universe"]
 

@@ -27,12 +27,12 @@ from quarterdeck.venues.alpaca.hours import MarketHours
 from quarterdeck.venues.alpaca.keys import Keys
 from quarterdeck.venues.alpaca.limits import RateLimiter
 from quarterdeck.venues.alpaca.lines import DataLine, NewsLine
-from quarterdeck.venues.alpaca.malformed import BadMessage
 from quarterdeck.venues.alpaca.posting import NotSent, Poster, Unanswered, stream_address
 from quarterdeck.venues.alpaca.preparing import Context, prepare
 from quarterdeck.venues.alpaca.registry import Registry
 from quarterdeck.venues.alpaca.requests import Call, clock_call
 from quarterdeck.venues.alpaca.schema import Clock
+from quarterdeck.venues.malformed import BadMessage
 from quarterdeck.venues.messages import (
     Amend,
     Answer,

@@ -6,9 +6,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from quarterdeck.kernel.vocabulary import OrderStatus
-from quarterdeck.venues.binance.malformed import BadMessage
 from quarterdeck.venues.binance.numbers import fixed, plain
-from quarterdeck.venues.binance.posting import Reply
 from quarterdeck.venues.binance.reader import Reader, nanoseconds
 from quarterdeck.venues.binance.reasons import NO_SUCH_ORDER, Verdict, judge
 from quarterdeck.venues.binance.schema import (
@@ -22,6 +20,7 @@ from quarterdeck.venues.binance.schema import (
     Ticker,
 )
 from quarterdeck.venues.binance.universe import Listed, Universe
+from quarterdeck.venues.malformed import BadMessage
 from quarterdeck.venues.messages import (
     AccountAnswer,
     Answer,
@@ -40,6 +39,7 @@ from quarterdeck.venues.messages import (
     Taken,
     Unsent,
 )
+from quarterdeck.venues.posting import Reply
 
 __all__ = ["UNREADABLE", "AnswerReader", "decoded", "failure_of", "turned_down", "unanswered"]
 

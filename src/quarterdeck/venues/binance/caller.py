@@ -13,12 +13,12 @@ from urllib.parse import urlencode
 from quarterdeck.venues.binance.answers import decoded
 from quarterdeck.venues.binance.keys import ApiKey
 from quarterdeck.venues.binance.limits import RateLimiter
-from quarterdeck.venues.binance.malformed import BadMessage
 from quarterdeck.venues.binance.markets import Market
-from quarterdeck.venues.binance.posting import NotSent, Poster, Reply
 from quarterdeck.venues.binance.reader import TIME_MS_MAX
 from quarterdeck.venues.binance.requests import Call
 from quarterdeck.venues.binance.schema import ServerTime
+from quarterdeck.venues.malformed import BadMessage
+from quarterdeck.venues.posting import NotSent, Poster, Reply
 
 __all__ = ["LATEST_MS", "Caller", "Limited"]
 

@@ -16,12 +16,13 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-__all__ = ["CANCELS_SHUT", "RateLimiter"]
+__all__ = ["CANCELS_SHUT", "TOLD", "RateLimiter"]
 
 CANCELS_SHUT: Final = 10
 _MINUTE_S: Final = 60.0
 _SHUT_S: Final = 10.0
 _SHUT_MAX_S: Final = 3 * 86_400.0  # the venue's longest ban
+TOLD: Final = ("x-mbx-", "retry-after")  # headers that speak of limits
 _WEIGHT_HEADER: Final = "x-mbx-used-weight-1m"
 _UNITS_S: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 

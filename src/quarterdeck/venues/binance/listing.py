@@ -12,15 +12,15 @@ from collections.abc import Callable
 from typing import Final
 
 from quarterdeck.venues.binance.answers import AnswerReader, failure_of, turned_down
-from quarterdeck.venues.binance.malformed import BadMessage
 from quarterdeck.venues.binance.markets import Market
-from quarterdeck.venues.binance.posting import Reply
 from quarterdeck.venues.binance.reader import Reader, nanoseconds
 from quarterdeck.venues.binance.reasons import NO_SUCH_ORDER
 from quarterdeck.venues.binance.requests import ROWS_MAX, Call, Encoder
 from quarterdeck.venues.binance.schema import AccountTrade
 from quarterdeck.venues.binance.universe import Listed, Universe
+from quarterdeck.venues.malformed import BadMessage
 from quarterdeck.venues.messages import Answer, AskFills, FillsAnswer, FundingReport
+from quarterdeck.venues.posting import Reply
 
 __all__ = ["FundingLister", "Lister", "Turned"]
 

@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 from quarterdeck.kernel.records import EVENT
 from quarterdeck.kernel.vocabulary import EventKind, Flag
 from quarterdeck.venues.binance.depth import Join, Step
-from quarterdeck.venues.binance.malformed import BadMessage
 from quarterdeck.venues.binance.numbers import fixed
 from quarterdeck.venues.binance.reader import Reader, nanoseconds
 from quarterdeck.venues.binance.schema import (
@@ -43,6 +42,7 @@ from quarterdeck.venues.binance.schema import (
 )
 from quarterdeck.venues.binance.universe import Listed, Universe
 from quarterdeck.venues.levels import PAIRS, LevelScanner
+from quarterdeck.venues.malformed import BadMessage
 from quarterdeck.venues.messages import FillsNews, MarketData, Message, OrderNews
 
 __all__ = ["MESSAGE_BYTES_MAX", "StreamReader", "stream_names"]

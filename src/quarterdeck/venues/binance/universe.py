@@ -8,10 +8,10 @@ from typing import Final
 from quarterdeck.errors import ConfigError
 from quarterdeck.kernel.records import PRICE_MAX, QUANTITY_MAX
 from quarterdeck.market.instruments import Instrument
-from quarterdeck.venues.binance.malformed import BadMessage
 from quarterdeck.venues.binance.markets import Market
 from quarterdeck.venues.binance.numbers import Grid, rounded
 from quarterdeck.venues.binance.schema import ExchangeInfo, RateLimit, SymbolInfo
+from quarterdeck.venues.malformed import BadMessage
 
 __all__ = ["Listed", "Universe", "limits_of"]
 

@@ -24,10 +24,9 @@ from quarterdeck.market.instruments import Instrument
 from quarterdeck.venues.binance.answers import UNREADABLE, AnswerReader, decoded, failure_of
 from quarterdeck.venues.binance.caller import LATEST_MS, Caller, Limited
 from quarterdeck.venues.binance.keys import KEY_VARIABLE, ApiKey
+from quarterdeck.venues.binance.limits import TOLD
 from quarterdeck.venues.binance.listing import FundingLister, Lister, Turned
-from quarterdeck.venues.binance.malformed import BadMessage
 from quarterdeck.venues.binance.markets import RESTRICTIONS, Market
-from quarterdeck.venues.binance.posting import Endpoint, NotSent, Poster, Reply, Unanswered
 from quarterdeck.venues.binance.reader import Reader
 from quarterdeck.venues.binance.requests import Call, Encoder
 from quarterdeck.venues.binance.schema import ExchangeInfo, ListenKey, Restrictions, WsAnswer
@@ -35,6 +34,7 @@ from quarterdeck.venues.binance.socket import StreamSockets
 from quarterdeck.venues.binance.stream import StreamReader, stream_names
 from quarterdeck.venues.binance.universe import Universe, limits_of
 from quarterdeck.venues.line import Backoff, StandingLine
+from quarterdeck.venues.malformed import BadMessage
 from quarterdeck.venues.messages import (
     Amend,
     Answer,
@@ -51,6 +51,7 @@ from quarterdeck.venues.messages import (
     Request,
     Unsent,
 )
+from quarterdeck.venues.posting import Endpoint, NotSent, Poster, Reply, Unanswered
 from quarterdeck.venues.protocol import Capabilities, Deliver
 from quarterdeck.venues.quarantine import Quarantine
 from quarterdeck.venues.senders import Sender
@@ -131,7 +132,7 @@ class BinanceVenue:
         self._funding_asked_s = -_FUNDING_EVERY_S
         self._books_wanted: set[int] = set()
         self._fees_said: set[str] = set()
-        self._posters = [Poster(self._endpoint, options.timeout_s) for _ in range(4)]
+        self._posters = [Poster(self._endpoint, options.timeout_s, TOLD) for _ in range(4)]
         self._senders = [
             Sender(f"{self._name} {task}", self._act_with(poster), _WAITING_MAX)
             for task, poster in zip(("orders", "cancels", "questions"), self._posters[:3], strict=True)

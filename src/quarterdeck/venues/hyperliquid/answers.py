@@ -1,13 +1,11 @@
 """What came back over HTTP, as answers to the desk's requests. One that makes no sense is Lost."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import msgspec
 
 from quarterdeck.kernel.vocabulary import Reason
-from quarterdeck.venues.hyperliquid.malformed import BadMessage
 from quarterdeck.venues.hyperliquid.reader import Reader, nanoseconds
 from quarterdeck.venues.hyperliquid.reasons import Verdict, judge, judge_status
 from quarterdeck.venues.hyperliquid.schema import (
@@ -21,6 +19,7 @@ from quarterdeck.venues.hyperliquid.schema import (
     SpotState,
 )
 from quarterdeck.venues.hyperliquid.universe import Listed, Universe
+from quarterdeck.venues.malformed import BadMessage
 from quarterdeck.venues.messages import (
     AccountAnswer,
     Amend,
@@ -43,8 +42,9 @@ from quarterdeck.venues.messages import (
     Taken,
     Unsent,
 )
+from quarterdeck.venues.posting import Reply
 
-__all__ = ["FILLS_PER_ANSWER", "FUNDINGS_PER_ANSWER", "AnswerReader", "Reply"]
+__all__ = ["FILLS_PER_ANSWER", "FUNDINGS_PER_ANSWER", "AnswerReader"]
 
 FILLS_PER_ANSWER: Final = 2_000
 FUNDINGS_PER_ANSWER: Final = 500
@@ -53,14 +53,6 @@ _NS_PER_MS: Final = 1_000_000
 _TEXT_MAX: Final = 200
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An HTTP answer."""
-
-    status: int
-    body: bytes
 
 
 class _Acted(msgspec.Struct, gc=False, frozen=True):

@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from quarterdeck.kernel.records import EVENT
 from quarterdeck.kernel.vocabulary import EventKind, Flag
 from quarterdeck.venues.hyperliquid.lineage import Lineage
-from quarterdeck.venues.hyperliquid.malformed import BadMessage
 from quarterdeck.venues.hyperliquid.reader import Reader, nanoseconds
 from quarterdeck.venues.hyperliquid.schema import (
     BboData,
@@ -49,6 +48,7 @@ from quarterdeck.venues.hyperliquid.schema import (
 )
 from quarterdeck.venues.hyperliquid.universe import Listed, Universe
 from quarterdeck.venues.levels import OBJECTS, LevelScanner
+from quarterdeck.venues.malformed import BadMessage
 from quarterdeck.venues.messages import FillsNews, FundingNews, MarketData, Message, OrderNews
 
 __all__ = ["GREETING", "MESSAGE_BYTES_MAX", "StreamReader"]

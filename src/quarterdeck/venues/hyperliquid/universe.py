@@ -9,9 +9,9 @@ from quarterdeck.kernel.records import PRICE_MAX, QUANTITY_MAX
 from quarterdeck.kernel.vocabulary import InstrumentKind
 from quarterdeck.market.grids import decimal_parts, significant_step
 from quarterdeck.market.instruments import Instrument
-from quarterdeck.venues.hyperliquid.malformed import BadMessage
 from quarterdeck.venues.hyperliquid.numbers import FIGURES, decimals_of_price, fixed, plain, rounded
 from quarterdeck.venues.hyperliquid.schema import Meta, SpotMeta
+from quarterdeck.venues.malformed import BadMessage
 
 __all__ = ["SPOT_ASSETS", "Listed", "Universe"]
 

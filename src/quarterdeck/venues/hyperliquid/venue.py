@@ -25,11 +25,9 @@ import msgspec
 from quarterdeck.errors import ConfigError
 from quarterdeck.kernel.vocabulary import Reason
 from quarterdeck.market.instruments import Instrument
-from quarterdeck.venues.hyperliquid.answers import AnswerReader, Reply
+from quarterdeck.venues.hyperliquid.answers import AnswerReader
 from quarterdeck.venues.hyperliquid.limits import RateLimiter, info_weight
 from quarterdeck.venues.hyperliquid.lineage import Lineage
-from quarterdeck.venues.hyperliquid.malformed import BadMessage
-from quarterdeck.venues.hyperliquid.posting import Endpoint, NotSent, Poster, Unanswered
 from quarterdeck.venues.hyperliquid.reader import Reader
 from quarterdeck.venues.hyperliquid.requests import Action, Encoder, Question, schedule_cancel_action
 from quarterdeck.venues.hyperliquid.schema import Meta, SpotMeta, UserRole
@@ -38,6 +36,7 @@ from quarterdeck.venues.hyperliquid.socket import StreamSocket
 from quarterdeck.venues.hyperliquid.stream import StreamReader
 from quarterdeck.venues.hyperliquid.universe import Universe
 from quarterdeck.venues.line import Backoff, StandingLine
+from quarterdeck.venues.malformed import BadMessage
 from quarterdeck.venues.messages import (
     Amend,
     Answer,
@@ -58,6 +57,7 @@ from quarterdeck.venues.messages import (
     Taken,
     Unsent,
 )
+from quarterdeck.venues.posting import Endpoint, NotSent, Poster, Reply, Unanswered
 from quarterdeck.venues.protocol import Capabilities, Deliver
 from quarterdeck.venues.quarantine import Quarantine
 from quarterdeck.venues.senders import Sender
@@ -181,7 +181,7 @@ class HyperliquidVenue:
                 self._refusal = str(error)
                 self._say(f"{self._name}: {error}")
             raise ConnectionError(str(error)) from error
-        return StreamSocket(self._endpoint.stream)
+        return StreamSocket(f"{self._endpoint.stream}/ws")
 
     def _prepare(self, poster: Poster) -> None:
         """Learns what is listed, and whose key this is. Raises OSError, ConfigError, BadMessage."""
@@ -199,7 +199,7 @@ class HyperliquidVenue:
 
     def _asked(self, poster: Poster, body: dict[str, Any]) -> bytes:
         self._admit(info_weight(body["type"]), urgent=True)
-        reply = poster.post("/info", body)
+        reply = _posted(poster, "/info", body)
         if reply.status != 200:
             raise ConnectionError(f"HTTP {reply.status} to {body['type']}")
         return reply.body
@@ -361,7 +361,7 @@ class HyperliquidVenue:
 
     def _call(self, poster: Poster, call: Action | Question) -> Reply:
         if isinstance(call, Question):
-            reply = poster.post("/info", call.body)
+            reply = _posted(poster, "/info", call.body)
         elif self._signer is None:
             raise NotSent("this line has no key: it brings market data alone")
         else:
@@ -371,7 +371,7 @@ class HyperliquidVenue:
                 "action": call.body, "nonce": nonce, "signature": signature,
                 "vaultAddress": None, "expiresAfter": expires,
             }  # fmt: skip
-            reply = poster.post("/exchange", envelope)
+            reply = _posted(poster, "/exchange", envelope)
         if reply.status == 429:
             with self._limiting:
                 self._limiter.rebuked(time.monotonic())
@@ -427,3 +427,7 @@ def _subscribed(subscription: dict[str, str]) -> tuple[str, str]:
 
 def _nobody(message: Message) -> None:
     """Whoever closed hears nothing more."""
+
+
+def _posted(poster: Poster, path: str, body: dict[str, Any]) -> Reply:
+    return poster.call("POST", path, {"Content-Type": "application/json"}, msgspec.json.encode(body))

@@ -15,7 +15,6 @@ __all__ = ["ANSWER_BYTES_MAX", "Endpoint", "NotSent", "Poster", "Reply", "Unansw
 
 ANSWER_BYTES_MAX: Final = 32 * 1024 * 1024
 _IDLE_MAX_S: Final = 10.0  # a server closes what is idle; a request into that close would be lost
-_TOLD: Final = ("x-mbx-", "retry-after")
 
 
 class NotSent(OSError):
@@ -63,18 +62,18 @@ class Endpoint:
 
 
 class Poster:
-    """Calls from one thread."""
+    """Calls from one thread. `told` is how the names of the headers begin that its answers keep, in small letters."""
 
-    def __init__(self, endpoint: Endpoint, timeout_s: float) -> None:
-        self._endpoint, self._timeout_s = endpoint, timeout_s
+    def __init__(self, endpoint: Endpoint, timeout_s: float, told: tuple[str, ...] = ()) -> None:
+        self._endpoint, self._timeout_s, self._told = endpoint, timeout_s, told
         self._connection: http.client.HTTPConnection | None = None
         self._used_s = 0.0
 
-    def call(self, method: str, target: str, headers: Mapping[str, str]) -> Reply:
-        """Returns the answer to a path and its query. Raises NotSent, or Unanswered: nobody knows what came of it."""
+    def call(self, method: str, target: str, headers: Mapping[str, str], body: bytes | None = None) -> Reply:
+        """Returns the answer to a path, its query, its body. NotSent; Unanswered: nobody knows what came of it."""
         connection = self._connected()
         try:
-            connection.request(method, target, headers=dict(headers))
+            connection.request(method, target, body, dict(headers))
             answer = connection.getresponse()
             raw = answer.read(ANSWER_BYTES_MAX + 1)
             if len(raw) > ANSWER_BYTES_MAX:
@@ -84,7 +83,7 @@ class Poster:
             # The error's own text may repeat the target, and with it a signature: its kind is enough.
             raise Unanswered(f"no answer: {type(error).__name__}") from None
         self._used_s = time.monotonic()
-        told = {name.lower(): value for name, value in answer.getheaders() if name.lower().startswith(_TOLD)}
+        told = {name.lower(): value for name, value in answer.getheaders() if name.lower().startswith(self._told)}
         return Reply(answer.status, raw, told)
 
     def _connected(self) -> http.client.HTTPConnection:
