@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from quarterdeck.config import DeskConfig, load_desk
 from quarterdeck.desk.paper import PaperSession, SessionOptions
 from quarterdeck.desk.place import DeskPlace
-from quarterdeck.journal import JournalWriter
+from quarterdeck.journal import JournalReader, JournalWriter
 from quarterdeck.kernel.account import new_events
-from quarterdeck.kernel.vocabulary import EventKind
+from quarterdeck.kernel.vocabulary import EventKind, Flag
 from quarterdeck.strategies.contract import Parameters, PythonStrategy
 from quarterdeck.strategies.views import DeskView, Quote
 from tests.journal.builders import MemoryDisk
@@ -150,3 +150,9 @@ class RoomyDisk(MemoryDisk):
 
     def names(self, directory: Path) -> list[str]:
         return sorted(path.name for path in self.files if path.parent == directory)
+
+
+def venue_errors(journal: Path) -> int:
+    """How many requests a desk's journal says were lost, or failed by the venue's own fault."""
+    records = [block.records for block in JournalReader(journal).blocks(0)]
+    return sum(int(((r["kind"] == EventKind.VENUE_RESULT) & (r["flags"] & Flag.ERROR != 0)).sum()) for r in records)

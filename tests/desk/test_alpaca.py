@@ -29,7 +29,7 @@ from quarterdeck.venues.alpaca.numbers import identity_number
 from quarterdeck.venues.identity import client_id, desk_tag
 from quarterdeck.venues.links import open_market_data, open_venue
 from tests.desk.alpaca_desk import Busy, write_desk
-from tests.desk.builders import Idle
+from tests.desk.builders import Idle, venue_errors
 from tests.desk.killed import Known, Process
 from tests.twins.alpaca.serving import ANN, SHARE, Twin, at, running, still_market
 
@@ -182,6 +182,7 @@ def test_faults_under_way(tmp_path: Path, twin: Twin) -> None:
     run = Run(write_desk(tmp_path / "desk", twin.server.port, OFTEN), Busy).until(struck)
     assert here(run.state) == there(twin)
     assert run.state["kinds"][EventKind.CONNECTION] > 2, "the line was not cut"
+    assert venue_errors(run.session.place.journal) > 0, "no answer was lost"
     assert run.session.differences() == []
 
 

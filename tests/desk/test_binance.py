@@ -32,7 +32,7 @@ from quarterdeck.venues.binance.keys import KEY_VARIABLE, SECRET_VARIABLE
 from quarterdeck.venues.identity import client_id, desk_tag
 from quarterdeck.venues.links import open_venue
 from tests.desk.binance_folder import SPOT, write_desk
-from tests.desk.builders import Idle
+from tests.desk.builders import Idle, venue_errors
 from tests.desk.hyperliquid_desk import Busy
 from tests.desk.killed import Known, Process
 from tests.twins.binance.serving import KEYS, SECRETS, Twin, running
@@ -234,6 +234,7 @@ def test_faults_under_way(tmp_path: Path, twin: Twin) -> None:
     run = Run(write_desk(tmp_path / "desk", twin.server.port, OFTEN), Busy).until(struck)
     assert here(run.state) == there(twin)
     assert run.state["kinds"][EventKind.CONNECTION] > 2, "the line was not cut"
+    assert venue_errors(run.session.place.journal) > 0, "no answer was lost"
     assert run.session.differences() == []
 
 

@@ -31,7 +31,7 @@ from quarterdeck.twins.hyperliquid.accounts import Order
 from quarterdeck.venues.hyperliquid.signing import KEY_VARIABLE
 from quarterdeck.venues.identity import client_id, desk_tag
 from quarterdeck.venues.links import open_venue
-from tests.desk.builders import Idle
+from tests.desk.builders import Idle, venue_errors
 from tests.desk.hyperliquid_desk import Busy
 from tests.desk.hyperliquid_folder import SPOT, write_desk
 from tests.desk.killed import Known, Process
@@ -211,6 +211,7 @@ def test_faults_under_way(tmp_path: Path, twin: Twin) -> None:
     run = Run(write_desk(tmp_path / "desk", twin.server.port, OFTEN), Busy).until(struck)
     assert here(run.state) == there(twin)
     assert run.state["kinds"][EventKind.CONNECTION] > 2, "the line was not cut"
+    assert venue_errors(run.session.place.journal) > 0, "no answer was lost"
     assert run.session.differences() == []
 
 
