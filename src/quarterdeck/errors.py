@@ -15,6 +15,7 @@
     |-- DeskError                the desk is not in a state to do this             (exit 1)
     |   |-- LeaseLost            another process leads the desk, or will           (exit 1)
     |   `-- StoreUnreachable     what two processes share does not answer          (exit 1)
+    |-- OpsError                 the ops plane cannot do it                        (exit 1)
     `-- StrategyError            a strategy broke its contract                     (exit 1)
 
 What went wrong comes first, then where, then the way out: one line, whole.
@@ -33,6 +34,7 @@ __all__ = [
     "JournalLocked",
     "LeaseLost",
     "LedgerError",
+    "OpsError",
     "QuarterdeckError",
     "ReplayError",
     "StoreUnreachable",
@@ -127,6 +129,10 @@ class LeaseLost(DeskError):
 
 class StoreUnreachable(DeskError):
     """The store that a leader and its standby share does not answer; what was asked of it may or may not be done."""
+
+
+class OpsError(QuarterdeckError):
+    """The ops plane cannot do what was asked: its database, a channel, a token."""
 
 
 class StrategyError(QuarterdeckError):

@@ -315,11 +315,11 @@ class LiveSession(Session[LiveDesk]):
         courier.rounds.begin_anew()  # both sides are compared again at once; entries wait for it
         return sequence
 
-    def status(self) -> dict[str, object]:
+    def vitals(self) -> dict[str, object]:
         """As of every session, and how it stands with the venues."""
         waiting = [self.config.venues[courier.row].name for courier in self._sink.couriers if not courier.ready]
         return {
-            **super().status(),
+            **super().vitals(),
             "recovered": self.ready,
             "venues_waiting": waiting,
             "orders_asked_for": sum(courier.unresolved for courier in self._sink.couriers),

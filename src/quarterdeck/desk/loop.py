@@ -15,6 +15,7 @@ from quarterdeck.desk.helm import Helm
 from quarterdeck.desk.leading import Leadership
 from quarterdeck.desk.live import LiveSession
 from quarterdeck.desk.paper import PaperSession
+from quarterdeck.desk.showing import Showing
 from quarterdeck.errors import JournalError, LeaseLost
 
 __all__ = ["AnySession", "run_session"]
@@ -80,20 +81,24 @@ async def _run(
     await server.open()
     ends = None if seconds is None else time.monotonic() + seconds
     chores = Chores(session.config, session.place, session.logs)
+    showing = Showing(helm, chores)
     try:
         while not session.stopping and not session.ended:
+            began_ns = time.monotonic_ns()
             helm.turn()
             session.pump()
             chores.turn()
+            showing.turn(time.monotonic_ns() - began_ns)
             if each is not None:
                 each()
             left_s = _LONG_S if ends is None else ends - time.monotonic()
             if left_s <= 0:
                 break
-            await bell.wait(min(_pause_s(session), left_s, helm.pause_s, chores.pause_s))
+            await bell.wait(min(_pause_s(session), left_s, helm.pause_s, chores.pause_s, showing.pause_s))
         if session.failure is not None:
             raise session.failure
     finally:
+        showing.close()
         chores.close()
         bell.leave()
         await server.close()

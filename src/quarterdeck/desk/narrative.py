@@ -7,7 +7,16 @@ from typing import Any, Final, Literal, TypeAlias
 
 from quarterdeck.config import DeskConfig
 from quarterdeck.journal import rfc3339
-from quarterdeck.kernel.vocabulary import BreakerStage, Decision, EventKind, Flag, Metric, MetricLevel, Reason
+from quarterdeck.kernel.vocabulary import (
+    BreakerStage,
+    ConnectionState,
+    Decision,
+    EventKind,
+    Flag,
+    Metric,
+    MetricLevel,
+    Reason,
+)
 from quarterdeck.market import Instrument
 from quarterdeck.runtime.directory import directory
 from quarterdeck.runtime.opening import market_instruments
@@ -60,7 +69,11 @@ class Narrator:
             EventKind.DECISION: self._decision,
             EventKind.SUBMIT: self._submit,
             EventKind.FILL: self._fill,
+            EventKind.ORDER_ACCEPTED: self._ended,
+            EventKind.ORDER_REPLACED: self._replaced,
             EventKind.ORDER_REJECTED: self._refused_order,
+            EventKind.CANCEL_REJECTED: self._ended,
+            EventKind.REPLACE_REJECTED: self._ended,
             EventKind.ORDER_CANCELED: self._ended,
             EventKind.ORDER_EXPIRED: self._ended,
             EventKind.ORDER_UNKNOWN: self._ended,
@@ -74,6 +87,9 @@ class Narrator:
             EventKind.LIQUIDATION: self._notice,
             EventKind.THROTTLED: self._notice,
             EventKind.FLATTENED: self._notice,
+            EventKind.CONNECTION: self._connection,
+            EventKind.RECONCILED: self._reconciled,
+            EventKind.FUNDING_PAYMENT: self._funding,
             EventKind.SESSION_START: self._session,
             EventKind.SESSION_END: self._session,
         }
@@ -185,6 +201,25 @@ class Narrator:
     def _notice(self, record: Any, kind: int) -> tuple[Channel, str, Fields]:
         fields = {**self._place(record), "reason": word_of(Reason, int(record["reason"]))}
         return "system", EventKind(kind).name, fields
+
+    def _replaced(self, record: Any, kind: int) -> tuple[Channel, str, Fields]:
+        return "trading", EventKind(kind).name, self._order(record, kind)
+
+    def _connection(self, record: Any, kind: int) -> tuple[Channel, str, Fields]:
+        fields: Fields = {
+            "venue": self.names.venues.label(int(record["instrument"])),
+            "state": word_of(ConnectionState, int(record["value"])),
+        }
+        return "system", EventKind(kind).name, fields
+
+    def _reconciled(self, record: Any, kind: int) -> tuple[Channel, str, Fields]:
+        venue = self.names.venues.label(int(record["instrument"]))
+        return "system", EventKind(kind).name, {"venue": venue, "until": rfc3339(int(record["value"]))}
+
+    def _funding(self, record: Any, kind: int) -> tuple[Channel, str, Fields]:
+        instrument = self._instruments[int(record["instrument"])]
+        amount = f"{instrument.units_to_money(int(record['amount'])).normalize():f}"
+        return "trading", EventKind(kind).name, {**self._place(record), "amount": amount}
 
     def _session(self, record: Any, kind: int) -> tuple[Channel, str, Fields]:
         return "system", EventKind(kind).name, {"epoch": int(record["epoch"])}

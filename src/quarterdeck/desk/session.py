@@ -148,16 +148,24 @@ class Session(ABC, Generic[D]):
 
     def status(self) -> dict[str, object]:
         """Returns what the desk says of itself."""
-        writer = self.recovered.writer
         return {
             **status(self.config, self.desk.states, self.desk.digest),
-            "recovered": True,  # a desk that is not does not answer
             "recovery": list(self.recovered.said),
+            "clock": rfc3339(self.clock.now()),
+            **self.vitals(),
+        }
+
+    def vitals(self) -> dict[str, object]:
+        """Returns what is not in the state, and quickly: it is shown ten times a second."""
+        writer = self.recovered.writer
+        return {
+            "recovered": True,  # a desk that is not does not answer
             "sequence": writer.next_sequence,
             "durable_sequence": writer.durable_sequence,
-            "clock": rfc3339(self.clock.now()),
+            "clock_ns": self.clock.now(),
             "disk_low": self._keeper.low,
             "stopping": self.stopping,
+            "failure": "" if self.failure is None else str(self.failure),
         }
 
     def follow(self) -> None:
