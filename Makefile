@@ -11,7 +11,7 @@ WORKERS ?= auto
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench proof-kill proof-sim proof-mutants proof-succession proof-desks proof-fuzz lock clean
+.PHONY: help setup servers demo test lint format bench proof-kill proof-sim proof-mutants proof-succession proof-desks proof-fuzz lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -32,7 +32,20 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup ## a desk trades on twins of its venues; DESK=name, FOR=seconds, SPEED=number, SEED=number, DATA=path (recorded, on paper)
 	@$(BIN)/quarterdeck demo $(DESK) $(if $(SPEED),--speed $(SPEED)) $(if $(FOR),--for $(FOR)) $(if $(DATA),--data '$(DATA)') $(if $(SEED),--seed $(SEED))
 
-test: lint ## lint, then every test
+# What the tests talk to beside PostgreSQL, which comes in a wheel: Debian's packages, and the programs in them.
+SERVERS := chromium redis-server prometheus prometheus-alertmanager
+PROGRAMS := chromium redis-server prometheus promtool prometheus-alertmanager amtool
+APT := DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300
+
+servers: ## the servers that the tests start: as root they are installed, else it is said what is missing
+	@for program in $(PROGRAMS); do command -v $$program >/dev/null || exit 1; done 2>/dev/null || { \
+		test "$$(id -u)" = 0 && command -v apt-get >/dev/null || \
+			{ echo 'servers: the tests need $(SERVERS); install them: apt-get install $(SERVERS)'; exit 1; }; \
+		echo 'servers: installing $(SERVERS) (a minute, once)'; \
+		$(APT) install --no-install-recommends $(SERVERS) >/dev/null 2>&1 || \
+			{ $(APT) update && $(APT) install --no-install-recommends $(SERVERS) >/dev/null; }; }
+
+test: lint servers ## lint, then every test
 	@echo 'test: the kernel, interpreted'
 	@NUMBA_DISABLE_JIT=1 $(PYTEST) --quiet --numprocesses $(WORKERS) --maxprocesses 4 tests/kernel
 	@echo 'test: everything, compiled'
