@@ -2,6 +2,7 @@
 
 import io
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,12 @@ from rich.console import Console
 
 from quarterdeck.desk.demo import Viewer
 from quarterdeck.desk.loop import run_session
-from quarterdeck.desk.narrative import Line, money_text
+from quarterdeck.desk.narrative import Line, Narrator, money_text
 from quarterdeck.desk.place import DeskPlace
 from quarterdeck.desk.status import positions, profit
 from quarterdeck.desk.tally import Tally
+from quarterdeck.kernel.account import new_events
+from quarterdeck.kernel.vocabulary import ConnectionState, EventKind, Flag
 from tests.desk.builders import Buyer, Idle, Quoter, desk_folder, session
 
 
@@ -28,6 +31,64 @@ from tests.desk.builders import Buyer, Idle, Quoter, desk_folder, session
 )
 def test_money_is_rounded_for_people(units: int, exponent: int, places: int, text: str) -> None:
     assert money_text(units, exponent, places) == text
+
+
+ORDER = 3 << 40 | 17
+PLACE = {"instrument": "XRP", "strategy": "BUY"}
+
+
+@pytest.mark.parametrize(
+    ("words", "channel", "fields"),
+    [
+        (
+            {"kind": EventKind.ORDER_ACCEPTED, "order_id": ORDER},
+            "trading",
+            {"order_id": "3-17", **PLACE},
+        ),
+        (
+            {
+                "kind": EventKind.ORDER_REPLACED, "order_id": ORDER, "price": 1_200_000, "quantity": 15,
+                "flags": Flag.SELL,
+            },
+            "trading",
+            {"order_id": "3-17", **PLACE, "side": "SELL", "price": "1.2", "quantity": "15"},
+        ),
+        (
+            {"kind": EventKind.CONNECTION, "strategy": -1, "value": ConnectionState.DOWN},
+            "system",
+            {"venue": "hyperliquid", "state": "DOWN"},
+        ),
+        (
+            {"kind": EventKind.CONNECTION, "strategy": -1, "value": ConnectionState.UP},
+            "system",
+            {"venue": "hyperliquid", "state": "UP"},
+        ),
+        (
+            {"kind": EventKind.RECONCILED, "strategy": -1, "value": 1_700_000_000_123_456_789},
+            "system",
+            {"venue": "hyperliquid", "until": "2023-11-14T22:13:20.123456789Z"},
+        ),
+        (
+            {"kind": EventKind.FUNDING_PAYMENT, "strategy": -1, "amount": -12_345_000},
+            "trading",
+            {"instrument": "XRP", "strategy": "all", "amount": "-0.12345"},
+        ),
+    ],
+    ids=lambda value: str(value.get("kind", "")) if isinstance(value, dict) else str(value),
+)  # fmt: skip
+def test_what_venues_report_is_told_by_name(
+    tmp_path: Path, words: dict[str, int], channel: str, fields: dict[str, object]
+) -> None:
+    told: list[Line] = []
+    narrator = Narrator(desk_folder(tmp_path / "desk"), told.append)
+    event = new_events(1)
+    event["time_ns"] = 1_700_000_000_000_000_000
+    for word, value in words.items():
+        event[word] = value
+    narrator.hear(event[0], 42)
+    (line,) = told
+    assert (line.channel, line.event) == (channel, EventKind(words["kind"]).name)
+    assert line.as_dict() == {"time": "2023-11-14T22:13:20.000000000Z", "sequence": 42, **fields}
 
 
 def test_a_tally_follows_the_deepest_fall() -> None:
@@ -55,6 +116,7 @@ def test_a_session_leaves_logs_that_join_and_a_summary(tmp_path: Path) -> None:
     decided = {line["order_id"] for line in lines if line["event"] == "RISK_DECISION"}
     assert filled <= submitted <= decided
     assert filled
+    assert all(Decimal(line["mid"]) > 0 for line in lines if line["event"] == "ORDER_SUBMITTED")
     total = profit(desk.desk.states).total
     assert total == int(desk.desk.states[0]["equity"]) - 10_000 * 10**8
     assert [one["quantity"] for one in positions(desk.desk.states, config, desk.names)] == ["20"]

@@ -48,6 +48,19 @@ def test_it_knows_which_orders_something_is_on_its_way_for() -> None:
     assert post.orders_on_their_way() == frozenset()
 
 
+def test_answers_are_counted_by_what_was_asked_and_how_long_they_took() -> None:
+    post = Post(lambda _: None, 1_000_000)
+    cancel = Cancel(request_id=1, order_id=7, venue_order_id=0, instrument=0, strategy=0, expires_ns=0)
+    for request, took_ns in ((cancel, 1_023), (asked(2), 1_024), (asked(3), 2**50)):
+        post.send(request, 100)
+        sent = post.answered(request.request_id)
+        assert sent is not None
+        post.timed(sent, 100 + took_ns)
+    assert set(post.latency) == {"cancel", "ask"}
+    assert [place for place, count in enumerate(post.latency["cancel"]) if count] == [10]
+    assert [place for place, count in enumerate(post.latency["ask"]) if count] == [11, 40]
+
+
 @given(
     offset=st.integers(-(10**12), 10**12),
     trips=st.lists(st.tuples(st.integers(0, 10**9), st.integers(0, 10**9)), min_size=1, max_size=20),

@@ -5,7 +5,7 @@ the desk over) is a note: `command_note` makes it.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -40,6 +40,9 @@ class _Words(msgspec.Struct, frozen=True, rename={"origin": "from"}):
     origin: str = ""
     why: str = ""
     verb: str = ""
+    scope: str = ""
+    protective: bool = False
+    settings: dict[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class OperatorCommand:
     verb: str
     scope: str
     protective: bool
+    settings: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def as_dict(self) -> dict[str, object]:
         """Returns what `audit log --json` prints."""
@@ -66,6 +70,7 @@ class OperatorCommand:
             "verb": self.verb,
             "scope": self.scope,
             "protective": self.protective,
+            **({"settings": self.settings} if self.settings else {}),
         }
 
 
@@ -104,7 +109,7 @@ def _command(block: Block, index: int, names: Directory | None) -> OperatorComma
     words = _words(payload_of(block.records, index), plain=kind in _COMMANDS)
     if words is None or (kind is EventKind.NOTE and not words.verb):
         return None
-    noted = kind is EventKind.NOTE
+    told = words.scope if words.verb else _scope(int(record["strategy"]), int(record["instrument"]), names)
     return OperatorCommand(
         sequence=block.first_sequence + index,
         time=rfc3339(int(record["time_ns"])),
@@ -112,15 +117,18 @@ def _command(block: Block, index: int, names: Directory | None) -> OperatorComma
         origin=words.origin,
         why=words.why,
         verb=words.verb or kind.name.lower().replace("_", "-"),
-        scope="desk" if noted else _scope(int(record["strategy"]), int(record["instrument"]), names),
-        protective=kind is EventKind.KILL and bool(int(record["flags"]) & Flag.PROTECTIVE),
+        scope=told or "desk",
+        protective=words.protective or (kind is EventKind.KILL and bool(int(record["flags"]) & Flag.PROTECTIVE)),
+        settings=words.settings,
     )
 
 
 def operator_lines(commands: Iterator[OperatorCommand]) -> Iterator[str]:
     """Yields the commands for people, a line each."""
     for one in commands:
-        verb = f"{one.verb} --protective" if one.protective else one.verb
+        more = ["--protective"] if one.protective else []
+        more += [f"{name}={value}" for name, value in one.settings.items()]
+        verb = " ".join((one.verb, *more))
         origin = f" from {one.origin}" if one.origin else ""
         why = f": {one.why}" if one.why else ""
         yield f"{one.sequence:>12}  {one.time}  {one.person}{origin}  {verb} {one.scope}{why}"

@@ -9,10 +9,13 @@ from typing import Annotated, Any, cast
 import typer
 
 from quarterdeck.cli.shared import Desk, Folder, InstrumentScope, JsonFlag, Person, StrategyScope, Why, app, print_json
+from quarterdeck.errors import ConfigError
 
 __all__ = [
     "acknowledge",
+    "cancel",
     "command",
+    "configure",
     "flatten",
     "kill",
     "lock",
@@ -113,6 +116,44 @@ def kill(
 
 
 @app.command()
+def cancel(
+    desk: Desk,
+    strategy: StrategyScope = None,
+    instrument: InstrumentScope = None,
+    order: Annotated[str, typer.Option("--order", metavar="ID", help="Only this order, as the logs name it.")] = "",
+    protective: Annotated[bool, typer.Option("--protective", help="Cancel protective orders too.")] = False,
+    why: Why = "",
+    person: Person = None,
+    folder: Folder = None,
+) -> None:
+    """Take back the open orders, or one of them. Entries go on."""
+    words: dict[str, Any] = {"strategy": strategy, "instrument": instrument, "why": why, "person": person}
+    command(desk, "cancel-order" if order else "cancel", folder, order_id=order, protective=protective, **words)
+
+
+@app.command()
+def configure(
+    desk: Desk,
+    settings: Annotated[
+        list[str],
+        typer.Option("--set", metavar="NAME=VALUE", help='Repeatable; "default" is what desk.toml says.'),
+    ],
+    why: Why = "",
+    person: Person = None,
+    folder: Folder = None,
+) -> None:
+    """Change limits of a running desk, from its next order on and after restarts too. Signed."""
+    command(desk, "configure", folder, settings=dict(map(_setting, settings)), why=why, person=person)
+
+
+def _setting(word: str) -> tuple[str, str]:
+    name, sign, value = word.partition("=")
+    if not sign or not value:
+        raise ConfigError("command", "--set", word, "NAME=VALUE, such as max_daily_loss=500")
+    return name, value
+
+
+@app.command()
 def flatten(
     desk: Desk,
     strategy: StrategyScope = None,
@@ -152,6 +193,15 @@ def throttle_reset(
 
 
 @app.command()
-def stop(desk: Desk, why: Why = "", person: Person = None, folder: Folder = None) -> None:
-    """Wind a running desk down in order."""
-    command(desk, "stop", folder, why=why, person=person)
+def stop(
+    desk: Desk,
+    keep_orders: Annotated[
+        bool | None,
+        typer.Option("--keep-orders/--cancel-orders", help="Every order; by default what guards a position stays."),
+    ] = None,
+    why: Why = "",
+    person: Person = None,
+    folder: Folder = None,
+) -> None:
+    """Wind a running desk down in order. Unless told, only the protective orders of what is held stay at a venue."""
+    command(desk, "stop", folder, keep_orders=keep_orders, why=why, person=person)

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from quarterdeck.config.documents import read_toml
-from quarterdeck.config.figures import Name, Path, Seconds, Settings, Share, Within, refusal
+from quarterdeck.config.figures import Money, Name, Path, Seconds, Settings, Share, Within, refusal
 from quarterdeck.config.mistakes import config_error
 from quarterdeck.errors import ConfigError
 
@@ -28,6 +28,7 @@ __all__ = [
     "ChannelSettings",
     "EscalationStep",
     "Listen",
+    "Maintenance",
     "OpsConfig",
     "OpsSettings",
     "Shift",
@@ -92,7 +93,9 @@ class Thresholds(Settings):
 
     latency_p95_ms: Annotated[Decimal, Within("0", "3600000", "milliseconds", step="0.001")] = Decimal(100)
     latency_high_ms: Annotated[Decimal, Within("0", "3600000", "milliseconds", step="0.001")] = Decimal(200)
+    response_ms: Annotated[Decimal, Within("0", "3600000", "milliseconds", step="0.001")] = Decimal(2000)
     drawdown_share: Share = Decimal("0.03")
+    drawdown_critical_share: Share = Decimal("0.05")
     limit_share: Share = Decimal("0.8")
     feed_age_s: Seconds = Decimal(60)
     reconcile_age_s: Seconds = Decimal(120)
@@ -103,6 +106,17 @@ class Thresholds(Settings):
     clock_offset_ms: Annotated[Decimal, Within("0", "3600000", "milliseconds", step="0.001")] = Decimal(250)
     reject_share: Share = Decimal("0.1")
     daily_loss_share: Share = Decimal("0.03")
+    hourly_loss: Money = Decimal(100)
+    loss_large: Money = Decimal(500)
+    """Of one fill, in the desk's base currency."""
+    maker_share: Share = Decimal("0.6")
+    success_share: Share = Decimal("0.7")
+    failed_per_hour: Annotated[int, Within("1", "1000000", "orders")] = 10
+    failed_in_a_row: Annotated[int, Within("1", "1000000", "orders")] = 5
+    refusals_per_minute: Annotated[int, Within("1", "1000000", "orders")] = 20
+    signals_per_minute: Annotated[int, Within("1", "1000000", "signals")] = 500
+    slippage_bps: Annotated[Decimal, Within("0", "1000000", "basis points", step="0.01")] = Decimal(500)
+    unknown_order_s: Seconds = Decimal(30)
 
 
 class AlertSettings(Settings):
@@ -162,6 +176,17 @@ class Shift(Settings):
     channels: Annotated[tuple[Name, ...], Field(strict=False)]
 
 
+class Maintenance(Settings):
+    """[[maintenance]]: a window in which what is expected is not told."""
+
+    every: str
+    """"weekly sunday 02:00-04:00", "monthly first-sunday 01:00-03:00" or "quarterly first-sunday 00:00-06:00", in UTC."""
+    desk: str = "*"
+    rule: str = "*"
+    person: Name
+    reason: str
+
+
 class OpsSettings(Settings):
     """ops.toml."""
 
@@ -175,6 +200,7 @@ class OpsSettings(Settings):
     )
     escalation: Annotated[tuple[EscalationStep, ...], Field(strict=False)] = ()
     on_call: Annotated[tuple[Shift, ...], Field(strict=False)] = ()
+    maintenance: Annotated[tuple[Maintenance, ...], Field(strict=False)] = ()
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

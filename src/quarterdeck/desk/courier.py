@@ -238,6 +238,8 @@ class Courier:
         answer: Any = message
         sent = None if handler is None else self.post.answered(answer.request_id)
         if handler is not None and sent is not None:
+            if not isinstance(answer, Unsent | Lost):
+                self.post.timed(sent, self.now_ns)
             if isinstance(answer, OrderAnswer | OrdersAnswer | FillsAnswer | AccountAnswer):
                 self.reports.result(self.row, False)  # a question that was answered counts as one that was not does
             handler(answer, sent)

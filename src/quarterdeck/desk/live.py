@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from quarterdeck import __version__
 from quarterdeck.config import DeskConfig
 from quarterdeck.desk.clock import DeskClock
-from quarterdeck.desk.commands import command_payload
+from quarterdeck.desk.commands import cancel_requests, cancellable, command_payload
 from quarterdeck.desk.courier import Courier
 from quarterdeck.desk.keeping import JournalKeeper
 from quarterdeck.desk.lease import Lease
@@ -30,10 +31,10 @@ from quarterdeck.desk.session import SECOND_NS, Session, Voices, moment
 from quarterdeck.desk.trading import LiveDesk
 from quarterdeck.desk.wire import Command, Verb
 from quarterdeck.errors import DeskError, LeaseLost
-from quarterdeck.journal import OS_DISK, Disk, note
+from quarterdeck.journal import OS_DISK, Disk
 from quarterdeck.kernel.compiled import source_hash
 from quarterdeck.kernel.records import EVENT
-from quarterdeck.kernel.vocabulary import EventKind, Reason, SessionMode
+from quarterdeck.kernel.vocabulary import EventKind, OrderFlag, OrderStatus, Reason, SessionMode
 from quarterdeck.runtime.host import StrategySource, host_strategies
 from quarterdeck.runtime.opening import opening_events
 from quarterdeck.venues.messages import MarketData, Message
@@ -116,6 +117,7 @@ class LiveSession(Session[LiveDesk]):
         self._sink = _Couriers(self.options.lease)
         self._own = Reports()  # the desk's own words
         self._clock_ns = 0
+        self._last_epoch = 0
         self._stop_ns = NEVER_NS
         self._cancel_ns = 0
         self._told: frozenset[int] = frozenset()
@@ -130,8 +132,8 @@ class LiveSession(Session[LiveDesk]):
         """Whether nothing is left to wait for after a stop."""
         if self._stop_ns == NEVER_NS:
             return False
-        open_count = int(self.desk.states[0]["open_count"])
-        return self.options.keep_orders or not open_count or self.clock.now() >= self._stop_ns
+        done = self.options.keep_orders or not self._waited_for()
+        return done or self.clock.now() >= self._stop_ns
 
     @property
     def couriers(self) -> tuple[Courier, ...]:
@@ -144,8 +146,9 @@ class LiveSession(Session[LiveDesk]):
         JournalError, ReplayError, DeskError: nothing was begun.
         """
         options = self.options
+        self._last_epoch = self.place.last_epoch(options.disk)
         self.recovered = recovered = options.recover(self.config, self.place, options.disk)
-        self.logs = self.voices.logs(self.place, self.config.desk.name)
+        self.logs = self._open_logs()
         try:
             self._open(recovered)
         except BaseException:
@@ -157,6 +160,7 @@ class LiveSession(Session[LiveDesk]):
         for sentence in recovered.said:
             self.voices.say(sentence)
         _check_live_journal(self.config, recovered)
+        self._take_over(self._last_epoch)
         self.clock = DeskClock(recovered.time_ns + 1, wall=options.wall, monotonic=options.monotonic)
         self.desk = LiveDesk(recovered.writer, self._sink, recovered.states)
         if recovered.states is not None and self.voices.narrate:
@@ -182,7 +186,7 @@ class LiveSession(Session[LiveDesk]):
         """The session opens with its lines down: entries wait until each venue has answered."""
         epoch = self.recovered.epoch
         self._sink.now_ns = now
-        self.recovered.writer.append(note(f"session {epoch}: quarterdeck {__version__}, source {source_hash()}", now))
+        config = self._first_words(now, f"session {epoch}: quarterdeck {__version__}, source {source_hash()}")
         patience = _patience(self.config)
         rows = {venue.name: row for row, venue in enumerate(self.config.venues)}
         instruments = [rows[instrument.venue] for instrument in self.config.instruments]
@@ -194,7 +198,7 @@ class LiveSession(Session[LiveDesk]):
             self._sink.couriers.append(Courier(row, venue, self.desk.states, books, patience, now))
         self._sink.by_instrument = [self._sink.couriers[row] for row in instruments]
         # Only now: a desk that was flattening goes on with it at once.
-        self.desk.feed(opening_events(self.config, epoch, now, fresh=False))
+        self.desk.feed(opening_events(config, epoch, now, fresh=False))
         for courier in self._sink.couriers:
             self._apply(courier.begin(), now)
         self.desk.bind(host_strategies(self.config, self.desk.states, self.options.sources))
@@ -280,6 +284,9 @@ class LiveSession(Session[LiveDesk]):
     def _real_time(self) -> int:
         return self.options.monotonic()
 
+    def _disk(self) -> Disk:
+        return self.options.disk
+
     def _do(self, command: Command, time_ns: int) -> int:
         self._sink.now_ns = time_ns
         return self._adopt(command, time_ns) if command.verb is Verb.ADOPT else super()._do(command, time_ns)
@@ -324,6 +331,7 @@ class LiveSession(Session[LiveDesk]):
             "venues_waiting": waiting,
             "orders_asked_for": sum(courier.unresolved for courier in self._sink.couriers),
             "differences": self.differences(),
+            "latency": {"venues": {self.config.venues[one.row].name: one.post.latency for one in self._sink.couriers}},
         }
 
     # the end
@@ -333,11 +341,35 @@ class LiveSession(Session[LiveDesk]):
         if self._stop_ns == NEVER_NS:
             self.desk.bind(())
             self._stop_ns = now + _PATIENCE_NS
-        if not self.options.keep_orders and self.desk.states[0]["open_count"] and now >= self._cancel_ns:
+        if self.options.keep_orders or now < self._cancel_ns:
+            return
+        orders = self.orders_to_cancel()
+        if len(orders):
             self._cancel_ns = now + _CANCEL_EVERY_NS
-            self._own.at(now)
-            self._own.cancel_all(Reason.SESSION_CLOSED)
-            self._apply(self._own.take(), now)
+            self._sink.now_ns = now
+            self.desk.feed(self._last_cancels(orders, now))
+
+    def _last_cancels(self, orders: NDArray[np.void], now: int) -> NDArray[np.void]:
+        if len(orders) < len(cancellable(self.desk.states, protective=True)):
+            return cancel_requests(orders, now, Reason.SESSION_CLOSED, 0)
+        self._own.at(now)
+        self._own.cancel_all(Reason.SESSION_CLOSED)
+        return np.frombuffer(bytearray(self._own.take()), EVENT)
+
+    def orders_to_cancel(self) -> NDArray[np.void]:
+        """All, or none, as the command to stop said; else all but the protective ones of what is held."""
+        if self.keep_orders or self.options.keep_orders:
+            return cancellable(self.desk.states)[:0]
+        everything = self.keep_orders is False
+        return cancellable(self.desk.states, protective=everything, held=not everything)
+
+    def _waited_for(self) -> int:
+        """How many open orders the end waits for: those being cancelled, and what stays until its venue has it."""
+        state: Any = self.desk.states[0]
+        orders = state["orders"][state["open_orders"][: int(state["open_count"])]]
+        unheard = np.isin(orders["status"], (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN))
+        pending = orders["flags"] & OrderFlag.CANCEL_PENDING != 0
+        return len(self.orders_to_cancel()) + int(np.count_nonzero(pending | unheard))
 
     def _wind_down(self) -> None:
         self.stopping = True
@@ -345,9 +377,11 @@ class LiveSession(Session[LiveDesk]):
         while not self.ended:
             self.options.wait(10 * _MS)
             self._pump()
-        left = int(self.desk.states[0]["open_count"])
-        if left and not self.options.keep_orders:
-            self.voices.say(f"{left} orders could not be cancelled in time: they are asked for at the next start")
+        left, waited_for = int(self.desk.states[0]["open_count"]), self._waited_for()
+        if waited_for and not self.options.keep_orders:
+            self.voices.say(f"{waited_for} orders could not be cancelled in time: they are asked for at the next start")
+        if left > waited_for:
+            self.voices.say(f"{left - waited_for} orders stay at their venues: protection of what is held, or as told")
         now = self.clock.now()
         self.desk.feed(moment(EventKind.SESSION_END, now))
         self._keeper.close(self.desk.states, now)

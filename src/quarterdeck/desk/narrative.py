@@ -64,6 +64,7 @@ class Narrator:
         self._instruments: tuple[Instrument, ...] = market_instruments(config)
         self._exponent = config.base_exponent
         self._tell = tell
+        self.states: Any = None  # where the records are applied to, once somebody says so
         self._speakers: dict[int, Speaker] = {
             EventKind.ORDER_REQUEST: self._request,
             EventKind.DECISION: self._decision,
@@ -144,7 +145,18 @@ class Narrator:
     def _submit(self, record: Any, kind: int) -> tuple[Channel, str, Fields]:
         fields = self._order(record, kind)
         fields["reason"] = word_of(Reason, int(record["reason"]))
+        fields["mid"] = self._middle(int(record["instrument"]))
         return "trading", "ORDER_SUBMITTED", fields
+
+    def _middle(self, instrument: int) -> str | None:
+        """The middle of bid and ask as text; None where it is not known."""
+        if self.states is None or not 0 <= instrument < len(self._instruments):
+            return None
+        market, known = self.states[0]["instruments"][instrument], self._instruments[instrument]
+        bid, ask = int(market["bid"]), int(market["ask"])
+        if not bid or not ask:
+            return None
+        return f"{((known.ticks_to_price(bid) + known.ticks_to_price(ask)) / 2).normalize():f}"
 
     def _fill(self, record: Any, kind: int) -> tuple[Channel, str, Fields]:
         fields = self._order(record, kind)

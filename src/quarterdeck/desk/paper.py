@@ -15,8 +15,9 @@ from quarterdeck.desk.place import DeskPlace
 from quarterdeck.desk.recovery import Recovered, held_positions, lost_orders, recover
 from quarterdeck.desk.session import SECOND_NS, Session, Voices, moment, silent
 from quarterdeck.desk.trading import PaperDesk
-from quarterdeck.errors import DeskError
-from quarterdeck.journal import OS_DISK, Disk, note
+from quarterdeck.desk.wire import Command
+from quarterdeck.errors import ConfigError, DeskError
+from quarterdeck.journal import OS_DISK, Disk
 from quarterdeck.kernel.compiled import source_hash
 from quarterdeck.kernel.layout import Records
 from quarterdeck.kernel.market import market_apply, new_market
@@ -72,6 +73,7 @@ class PaperSession(Session[PaperDesk]):
         self.behind = False  # more market data is due than was taken
         self._feed: Feed
         self._clock_ns = 0
+        self._last_epoch = 0
 
     @property
     def ended(self) -> bool:
@@ -80,8 +82,9 @@ class PaperSession(Session[PaperDesk]):
 
     def open(self) -> None:
         """Recovers, and begins the session. JournalError, ReplayError, DeskError: nothing was begun."""
+        self._last_epoch = self.place.last_epoch(self.options.disk)
         self.recovered = recovered = self.options.recover(self.config, self.place, self.options.disk)
-        self.logs = self.voices.logs(self.place, self.config.desk.name)
+        self.logs = self._open_logs()
         try:
             self._open(recovered)
         except BaseException:
@@ -91,6 +94,7 @@ class PaperSession(Session[PaperDesk]):
     def _open(self, recovered: Recovered) -> None:
         for sentence in recovered.said:
             self.options.say(sentence)
+        self._take_over(self._last_epoch)
         self.clock = self._new_clock(recovered.time_ns)
         self.desk = PaperDesk(paper_market(self.config), recovered.writer)
         if recovered.states is not None:
@@ -111,6 +115,15 @@ class PaperSession(Session[PaperDesk]):
     def _real_time(self) -> int:
         return time.monotonic_ns()
 
+    def _disk(self) -> Disk:
+        return self.options.disk
+
+    def _stop_orderly(self, command: Command) -> dict[str, object]:
+        if command.keep_orders:
+            allowed = "nothing else here: the simulated venue, and every order at it, ends with this process"
+            raise ConfigError("command", "keep_orders", True, allowed)
+        return super()._stop_orderly(command)
+
     def _new_clock(self, floor_ns: int) -> DeskClock:
         if self.options.data is None:
             return DeskClock(floor_ns + 1, self.options.speed)
@@ -129,7 +142,7 @@ class PaperSession(Session[PaperDesk]):
 
     def _begin(self, now: int) -> None:
         """What was open is gone, the venue learns what is held, and the session opens."""
-        states, writer = self.desk.states, self.recovered.writer
+        states = self.desk.states
         if self.recovered.states is not None:
             lost = lost_orders(states, now)
             held = held_positions(states, now)
@@ -144,8 +157,9 @@ class PaperSession(Session[PaperDesk]):
                 self.desk.feed(lost)
             if len(held):
                 self.options.say(f"positions in {len(held)} instruments and the cash go on as they were")
-        writer.append(note(f"session {self.recovered.epoch}: quarterdeck {__version__}, source {source_hash()}", now))
-        self.desk.feed(opening_events(self.config, self.recovered.epoch, now, fresh=self.recovered.fresh))
+        version = f"session {self.recovered.epoch}: quarterdeck {__version__}, source {source_hash()}"
+        config = self._first_words(now, version)
+        self.desk.feed(opening_events(config, self.recovered.epoch, now, fresh=self.recovered.fresh))
         self.desk.bind(host_strategies(self.config, states, self.options.sources))
 
     def _pump(self) -> None:

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from quarterdeck.desk.publishing import BUCKETS
 from quarterdeck.venues.messages import Amend, Cancel, Place, Request
 
 __all__ = ["NEVER_NS", "Post", "Sent"]
 
 NEVER_NS: Final = 2**62
+_KINDS: Final[dict[type, str]] = {Place: "submit", Cancel: "cancel", Amend: "amend"}
 _LATE_MAX: Final = 4_096  # answers that may still come for requests given up
 
 
@@ -29,6 +31,7 @@ class Post:
         self._waiting: dict[int, Sent] = {}
         self._late: dict[int, Sent] = {}
         self._last = 0
+        self.latency: dict[str, list[int]] = {}  # answers by the kind of their request and by time, as `timed` counts
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -45,6 +48,11 @@ class Post:
     def answered(self, request_id: int) -> Sent | None:
         """Returns what an answer belongs to, a late one too; None for a repeat, or for a question never asked."""
         return self._waiting.pop(request_id, None) or self._late.pop(request_id, None)
+
+    def timed(self, sent: Sent, now_ns: int) -> None:
+        """Counts an answer by how long it took: bucket n holds those of less than 2**n ns."""
+        counts = self.latency.setdefault(_KINDS.get(type(sent.request), "ask"), [0] * (BUCKETS + 1))
+        counts[min((now_ns - sent.sent_ns).bit_length(), BUCKETS)] += 1
 
     def orders_on_their_way(self) -> frozenset[int]:
         """Returns the ids of orders that a Place, Cancel or Amend without an answer is about."""

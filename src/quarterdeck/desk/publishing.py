@@ -26,11 +26,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from quarterdeck.errors import DeskError
+from quarterdeck.errors import DeskError, JournalError
 from quarterdeck.journal.schema import described, state_layout
 
-__all__ = ["WORDS_MAX", "Edition", "Publisher", "Reader"]
+__all__ = ["BUCKETS", "SHOWN", "WORDS_MAX", "Edition", "Publisher", "Reader", "bucket_seconds"]
 
+SHOWN: Final = "shown"  # the file's name in data/
+BUCKETS: Final = 40  # of turns of the loop by their length: bucket n holds those of less than 2**n ns
 WORDS_MAX: Final = 64 * 1024
 _MAGIC: Final = b"QDSHOWN1"
 _HEAD: Final = struct.Struct("<8sQQQQ")
@@ -39,6 +41,12 @@ _SLOTS: Final = 4096
 _NUMBER: Final = struct.Struct("<Q")
 _SLOT: Final = struct.Struct("<QQQ")
 _TRIES: Final = 100
+_SPARE: Final = 64  # bytes for saying that words were left out
+
+
+def bucket_seconds(bucket: int) -> float:
+    """The longest turn that a bucket holds, in seconds."""
+    return 2.0**bucket / 1e9
 
 
 class Publisher:
@@ -57,15 +65,18 @@ class Publisher:
             os.pwrite(handle, layout, end)
             os.pwrite(handle, _HEAD.pack(_MAGIC, size, WORDS_MAX, end, len(layout)), 0)
             self._map = mmap.mmap(handle, end)
+        except OSError as error:
+            unfinished.unlink()
+            raise OSError(error.errno, error.strerror, str(path)) from error
         finally:
             os.close(handle)
         unfinished.replace(path)  # whoever mapped the last session's file keeps it, and sees that it is old
 
     def publish(self, state: NDArray[np.void], words: dict[str, object]) -> None:
-        """Lays the next edition. Words that are too long are replaced by what they were too long for."""
+        """Lays the next edition. Of words that are too long the short ones stay, with `too_long` as their length."""
         raw = msgspec.json.encode(words)
         if len(raw) > WORDS_MAX:
-            raw = msgspec.json.encode({"too_long": len(raw)})
+            raw = msgspec.json.encode({**_short(words), "too_long": len(raw)})
         self._edition += 1
         shown, at = self._map, _SLOTS + self._edition % 2 * self._room
         _NUMBER.pack_into(shown, at, self._edition)
@@ -78,6 +89,18 @@ class Publisher:
 
     def close(self) -> None:
         self._map.close()
+
+
+def _short(words: dict[str, object]) -> dict[str, object]:
+    """Those of the words that have room however long the others are."""
+    lengths = [(len(msgspec.json.encode((name, value))), name) for name, value in words.items()]
+    kept: dict[str, object] = {}
+    room = WORDS_MAX - _SPARE
+    for length, name in sorted(lengths):
+        room -= length
+        if room > 0:
+            kept[name] = words[name]
+    return kept
 
 
 class Edition(msgspec.Struct, frozen=True):
@@ -120,13 +143,23 @@ class Reader:
             state = shown[begin + WORDS_MAX : at + self._room]
             again = _NUMBER.unpack_from(shown, at)[0]
             if begun == ended == again == newest:
-                return Edition(newest, msgspec.json.decode(words), np.frombuffer(state, self._layout))
+                return Edition(newest, self._words(words), np.frombuffer(state, self._layout))
         raise DeskError(f"{self.path}: it changed {_TRIES} times while it was read: the desk shows itself too often")
 
     def close(self) -> None:
         if self._map is not None:
             self._map.close()
             self._map = None
+
+    def _words(self, raw: bytes) -> dict[str, Any]:
+        try:
+            return msgspec.json.decode(raw, type=dict[str, Any])
+        except msgspec.DecodeError as error:
+            raise self._nonsense(str(error)) from error
+
+    def _nonsense(self, why: str = "") -> DeskError:
+        more = f" ({why})" if why else ""
+        return DeskError(f"{self.path}: not what a desk shows{more}; remove it, the next session writes it anew")
 
     def _reopen(self) -> bool:
         """Maps the file anew where a new session has put another one in its place."""
@@ -141,16 +174,21 @@ class Reader:
         with self.path.open("rb") as file:
             head = file.read(_HEAD.size)
             if len(head) < _HEAD.size or head[:8] != _MAGIC:
-                raise DeskError(f"{self.path}: not what a desk shows; remove it, the next session writes it anew")
+                raise self._nonsense()
             _, size, words, place, length = _HEAD.unpack(head)
             if words != WORDS_MAX:
                 raise DeskError(f"{self.path}: shown by another version of quarterdeck; start the desk with this one")
-            file.seek(place)
-            self._layout = described(msgspec.json.decode(file.read(length)))
-            if self._layout.itemsize != size:
-                raise DeskError(f"{self.path}: its layout has {self._layout.itemsize} bytes, its state {size}")
-            self._room = _SLOT.size + WORDS_MAX + size
-            self._map = mmap.mmap(file.fileno(), place, prot=mmap.PROT_READ)
             about = os.fstat(file.fileno())
+            self._room = _SLOT.size + WORDS_MAX + size
+            if not place + length == about.st_size == _SLOTS + 2 * self._room + length:
+                raise self._nonsense(f"{about.st_size} bytes, but its head speaks of {place + length}")
+            file.seek(place)
+            try:
+                self._layout = described(msgspec.json.decode(file.read(length)))
+            except (msgspec.DecodeError, TypeError, ValueError, KeyError, JournalError) as error:
+                raise self._nonsense(str(error)) from error
+            if self._layout.itemsize != size:
+                raise self._nonsense(f"its layout has {self._layout.itemsize} bytes, its state {size}")
+            self._map = mmap.mmap(file.fileno(), place, prot=mmap.PROT_READ)
         self._identity = (about.st_dev, about.st_ino)
         return True

@@ -11,7 +11,7 @@ Whatever stops the journal stops trading: from then on no effect leaves, and `fa
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,18 @@ from quarterdeck import __version__
 from quarterdeck.audit.operators import command_note
 from quarterdeck.config import DeskConfig
 from quarterdeck.desk.clock import DeskClock
-from quarterdeck.desk.commands import command_event, command_payload
+from quarterdeck.desk.commands import (
+    cancellable,
+    check_command,
+    command_event,
+    command_events,
+    command_payload,
+    command_words,
+)
 from quarterdeck.desk.keeping import JournalKeeper
 from quarterdeck.desk.logs import DeskLogs
 from quarterdeck.desk.narrative import Line, Narrator
+from quarterdeck.desk.overrides import Overrides, find_overrides
 from quarterdeck.desk.place import DeskPlace
 from quarterdeck.desk.recovery import Recovered
 from quarterdeck.desk.replica import Replica
@@ -32,10 +40,10 @@ from quarterdeck.desk.tally import Tally
 from quarterdeck.desk.trading import TradingDesk
 from quarterdeck.desk.wire import Command, Verb
 from quarterdeck.errors import DeskError, JournalError, LeaseLost
-from quarterdeck.journal import rfc3339
+from quarterdeck.journal import Disk, note, rfc3339
 from quarterdeck.kernel.account import new_events
 from quarterdeck.kernel.compiled import source_hash
-from quarterdeck.kernel.vocabulary import EventKind
+from quarterdeck.kernel.vocabulary import EventKind, OrderFlag
 from quarterdeck.runtime.directory import directory
 
 __all__ = ["SECOND_NS", "Logs", "Session", "Voices", "moment", "silent"]
@@ -79,6 +87,8 @@ class Session(ABC, Generic[D]):
         self.names = directory(config)
         self.tally = Tally()
         self.stopping = False
+        self.keep_orders: bool | None = None  # as the command to stop said
+        self.overrides = Overrides()
         self.failure: JournalError | LeaseLost | None = None
         self.logs: Logs
         self.recovered: Recovered
@@ -86,6 +96,7 @@ class Session(ABC, Generic[D]):
         self.clock: DeskClock
         self._narrator = Narrator(config, self._heard)
         self._replica = Replica(self._narrator.hear)
+        self._narrator.states = self._replica.states
         self._keeper: JournalKeeper
         self._looked_ns = 0
 
@@ -115,36 +126,109 @@ class Session(ABC, Generic[D]):
         """Does what a person says; returns once it is journaled, applied and flushed."""
         if command.verb is Verb.STATUS:
             return self.status()
+        check_command(command, self.names)
         if command.verb is Verb.STOP:
-            self.note_command(command)
-            self.stopping = True
-            self.logs.system("COMMAND_STOP", person=command.person, origin=command.origin, why=command.why)
-            return {"text": "the desk winds down"}
+            return self._stop_orderly(command)
         if self.failure is not None:
             raise self.failure
         self.pump()
+        pending = self._pending_cancels()
         sequence = self.guarded(lambda: self._do(command, self._command_time()))
+        cancels = self._pending_cancels() - pending
         self.follow()
         state = self.desk.states[0]
         facts = {"person": command.person, "origin": command.origin, "why": command.why}
-        self.logs.system("COMMAND", verb=command.verb.value, command_sequence=sequence, **facts)
-        return {
+        facts |= {key: word for key, word in command_words(command).items() if key in ("scope", "settings")}
+        self.logs.system("COMMAND", verb=command.verb.value, command_sequence=sequence, cancels=cancels, **facts)
+        answer: dict[str, object] = {
             "text": f"{command.verb.value}: done",
             "command_sequence": sequence,
             "open_orders": int(state["open_count"]),
+            "cancels": cancels,
             "paused": bool(state["paused"]),
             "locked": bool(state["breaker"]["locked"]),
         }
+        return answer | ({"overrides": self.overrides.shown()} if command.verb is Verb.CONFIGURE else {})
 
     def _do(self, command: Command, time_ns: int) -> int:
         """Journals and applies a command; returns its sequence."""
-        event = command_event(command, self.names, time_ns)
-        return self.desk.command(event, command_payload(command))
+        if command.verb is Verb.CONFIGURE:
+            return self._configure(command, time_ns)
+        events = command_events(command, self.names, self.desk.states, time_ns)
+        if not len(events):
+            return self.note_command(command)
+        return self._command(events, command_payload(command))
 
-    def note_command(self, command: Command) -> None:
-        """Journals a command that is for the process, not for the kernel: who, from where and why."""
+    def _command(self, events: NDArray[np.void], payload: bytes) -> int:
+        """One command of several events: the words ride behind the first."""
+        sequence = self.desk.command(events[:1], payload)
+        if len(events) > 1:
+            self.desk.feed(events[1:])
+        return sequence
+
+    def _configure(self, command: Command, time_ns: int) -> int:
+        """Limits in place of desk.toml's. They are on the medium before the kernel, or anybody, knows of them."""
+        then = rfc3339(time_ns)
+        overrides = self.overrides.with_settings(command.settings, command.person or "", then, command.why)
+        events = overrides.events(self.config, command.settings, time_ns)
+        try:
+            overrides.keep(self.place, self._disk())
+        except JournalError as error:
+            raise DeskError(f"nothing was changed, for it would not outlive a restart: {error}") from error
+        self.overrides = overrides
+        return self._command(events, overrides.payload(command_words(command)))
+
+    def _stop_orderly(self, command: Command) -> dict[str, object]:
+        """Ends the session soon; what becomes of its orders is in the command, else it is the desk's own policy."""
+        sequence = self.note_command(command)
+        self.stopping, self.keep_orders = True, command.keep_orders
+        facts = {"person": command.person, "origin": command.origin, "why": command.why}
+        self.logs.system("COMMAND_STOP", keep_orders=command.keep_orders, **facts)
+        open_orders, cancels = int(self.desk.states[0]["open_count"]), len(self.orders_to_cancel())
+        answer: dict[str, object] = {"text": "the desk winds down", "command_sequence": sequence}
+        return {**answer, "open_orders": open_orders, "cancels": cancels}
+
+    def orders_to_cancel(self) -> NDArray[np.void]:
+        """The open orders that the end of the session takes back, as copies."""
+        return cancellable(self.desk.states, protective=True)
+
+    def _pending_cancels(self) -> int:
+        """How many open orders are being cancelled."""
+        state = self.desk.states[0]
+        flags = cast(Any, state["orders"])["flags"][cast(Any, state["open_orders"])[: int(state["open_count"])]]
+        return int(np.count_nonzero(flags & OrderFlag.CANCEL_PENDING))
+
+    def note_command(self, command: Command) -> int:
+        """Journals a command that is no event of the kernel: who, from where and why. Returns its sequence."""
+        check_command(command, self.names)
         words = command.verb.value, command.person or "", command.origin, command.why
-        self.guarded(lambda: self.recovered.writer.append(command_note(*words, self.clock.now())))
+        return self.guarded(lambda: self.recovered.writer.append(command_note(*words, self.clock.now())))
+
+    def _open_logs(self) -> Logs:
+        """Opens the logs. What the desk's own file of credentials holds is never written into them."""
+        logs = self.voices.logs(self.place, self.config.desk.name)
+        if isinstance(logs, DeskLogs):
+            logs.learn(self.config.folder)
+        return logs
+
+    @abstractmethod
+    def _disk(self) -> Disk:
+        """Where its files are."""
+
+    def _take_over(self, last_epoch: int) -> None:
+        """Finds the limits that operators set before this session. DeskError: what they set cannot be read."""
+        states = self.recovered.states
+        self.overrides = find_overrides(self.place, self.config, states, last_epoch, self._disk())
+        for sentence in self.overrides.lines():
+            self.voices.say(sentence)
+
+    def _first_words(self, now: int, version: str) -> DeskConfig:
+        """Notes that a session begins, and what operators set; returns the settings that it opens with."""
+        writer = self.recovered.writer
+        writer.append(note(version, now))
+        if self.overrides.held:
+            writer.append(note(self.overrides.payload({}).decode(), now))
+        return self.overrides.applied(self.config)
 
     def status(self) -> dict[str, object]:
         """Returns what the desk says of itself."""
@@ -165,6 +249,7 @@ class Session(ABC, Generic[D]):
             "clock_ns": self.clock.now(),
             "disk_low": self._keeper.low,
             "stopping": self.stopping,
+            "overrides": self.overrides.shown(),
             "failure": "" if self.failure is None else str(self.failure),
         }
 
@@ -217,6 +302,7 @@ class Session(ABC, Generic[D]):
         for sentence in standing(self.desk.states, self.names):
             self.voices.say(sentence)
         facts: dict[str, object] = {"epoch": self.recovered.epoch, "source_hash": source_hash(), "version": __version__}
+        facts |= {"overrides": self.overrides.shown()} if self.overrides.held else {}
         self.logs.system("SESSION_OPENED", mode=self.config.desk.mode, said=self.recovered.said, **facts)
 
     def _watch_disk(self, now: int) -> None:

@@ -6,19 +6,12 @@ from typing import Any, Final
 
 from quarterdeck.desk.chores import Chores
 from quarterdeck.desk.helm import Helm
-from quarterdeck.desk.publishing import Publisher
+from quarterdeck.desk.publishing import BUCKETS, SHOWN, Publisher
 from quarterdeck.kernel.records import STATE
 
-__all__ = ["BUCKETS", "SHOWN", "Showing", "bucket_seconds"]
+__all__ = ["Showing"]
 
-SHOWN: Final = "shown"  # the file's name in data/
-BUCKETS: Final = 40  # of turns of the loop by their length: bucket n holds those of at most 2**n ns
 _EVERY_NS: Final = 100_000_000
-
-
-def bucket_seconds(bucket: int) -> float:
-    """The longest turn that a bucket holds, in seconds."""
-    return 2.0**bucket / 1e9
 
 
 class Showing:
@@ -34,7 +27,7 @@ class Showing:
         try:
             self._publisher = Publisher(session.place.data / SHOWN, STATE.itemsize)
         except OSError as error:  # a full disk: the desk trades on, or ends its orders, unseen
-            session.logs.error("NOT_SHOWN", error=f"{error.filename}: {error.strerror}")
+            session.logs.error("NOT_SHOWN", error=str(error))
         self._shown_ns = 0
         self._turns = [0] * (BUCKETS + 1)
         self._begun = {"pid": os.getpid(), "started_ns": time.time_ns()}

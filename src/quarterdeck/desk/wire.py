@@ -6,25 +6,31 @@ It imports no kernel, so that a command line can say `kill` at once.
 import socket
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 import msgspec
 
 from quarterdeck.errors import DeskError
 from quarterdeck.venues.addresses import reachable
 
-__all__ = ["LINE_MAX", "Answer", "Command", "Verb", "ask"]
+__all__ = ["LINE_MAX", "Answer", "Command", "Setting", "Verb", "ask"]
 
 Answer = dict[str, object]
+Setting: TypeAlias = str | float | int | bool
 LINE_MAX: Final = 64 * 1024
 
 
 class Verb(StrEnum):
-    """The words. STATUS and STOP are for the process; all others become journaled events."""
+    """The words. STATUS and STOP are for the process; all others become journaled events.
+
+    PAUSE stops entries, CANCEL takes orders back, KILL does both, FLATTEN also closes positions, LOCK stops all orders.
+    """
 
     STATUS = "status"
     PAUSE = "pause"
     RESUME = "resume"
+    CANCEL = "cancel"
+    CANCEL_ORDER = "cancel-order"
     KILL = "kill"
     FLATTEN = "flatten"
     LOCK = "lock"
@@ -32,17 +38,26 @@ class Verb(StrEnum):
     ACKNOWLEDGE = "acknowledge"
     THROTTLE_RESET = "throttle-reset"
     ADOPT = "adopt"
+    CONFIGURE = "configure"
     STOP = "stop"
     HANDOVER = "handover"
 
 
 class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One line on the control socket."""
+    """One line on the control socket.
+
+    `protective`: a kill or a cancel takes protective orders back too. `settings` is configure's, by their names, with
+    money in the base currency; "default" takes one back. `keep_orders` is stop's: True leaves every order at its venue,
+    False takes every one back, None all but the protective ones of what is held.
+    """
 
     verb: Verb
     strategy: str | None = None
     instrument: str | None = None
+    order_id: str = ""
     protective: bool = False
+    settings: dict[str, Setting] = {}
+    keep_orders: bool | None = None
     person: str | None = None
     origin: str = ""
     why: str = ""

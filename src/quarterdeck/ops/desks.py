@@ -9,8 +9,7 @@ from typing import Final
 
 from quarterdeck.config import DeskConfig, load_desk
 from quarterdeck.desk.place import DeskPlace
-from quarterdeck.desk.publishing import Edition, Reader
-from quarterdeck.desk.showing import SHOWN
+from quarterdeck.desk.publishing import SHOWN, Edition, Reader
 from quarterdeck.desk.wire import Answer, Command, ask
 from quarterdeck.errors import ConfigError
 from quarterdeck.runtime.directory import Directory, directory

@@ -195,3 +195,7 @@ class DeskFigures(msgspec.Struct, frozen=True, kw_only=True):
     rails: tuple[RailFigures, ...]
     backup: dict[str, object]
     lease: dict[str, object] | None
+    durable_sequence: int = 0  # records below it are on the medium
+    pid: int | None = None  # of the process that showed this
+    started_ns: int | None = None  # when that began to show itself, this machine's clock
+    turns: tuple[int, ...] = ()  # of its loop since then, by length: entry n counts those of at most 2**n ns

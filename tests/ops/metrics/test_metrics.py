@@ -1,0 +1,300 @@
+"""What is tested: `quarterdeck.ops.metrics.scrape`, `quarterdeck.ops.metrics.counting`: what a real desk's page says.
+
+And `quarterdeck.ops.metrics.catalogue`, `quarterdeck.ops.metrics.gauges`, `quarterdeck.ops.metrics.page`,
+`quarterdeck.ops.metrics.tally`, `quarterdeck.ops.metrics.tables`.
+"""
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import select
+
+from quarterdeck.desk.wire import Command, Verb
+from quarterdeck.errors import OpsError
+from quarterdeck.kernel.vocabulary import EventKind, Reason
+from quarterdeck.ops.metrics import tally as tallies
+from quarterdeck.ops.metrics.catalogue import ABSENT, CATALOGUE, LATENCY_BUCKETS_S
+from quarterdeck.ops.metrics.counting import LogCounts
+from quarterdeck.ops.metrics.page import Page
+from quarterdeck.ops.metrics.scrape import Metrics
+from quarterdeck.ops.metrics.tables import COUNTS
+from quarterdeck.ops.metrics.tally import Tally
+from quarterdeck.ops.store import Store
+from tests.ops.figures.rig import Shown, open_desk
+
+Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
+    """A desk with fills, cancels and refusals behind it."""
+    running = open_desk(tmp_path_factory.mktemp("metrics") / "desk", ('max_exposure = "370"', 'max_exposure = "60"'))
+    running.pump(lambda state: state["kinds"][EventKind.FILL] and state["kinds"][EventKind.ORDER_CANCELED])
+    running.pump(lambda state: state["open_count"] and state["reasons"][Reason.EXPOSURE_STRATEGY_CAP])
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store(tmp_path / "ops", f"sqlite:///{tmp_path / 'ops.sqlite'}")
+    yield opened
+    opened.close()
+
+
+def samples(page: bytes) -> Samples:
+    found: Samples = {}
+    for family in text_string_to_metric_families(page.decode()):
+        for sample in family.samples:
+            key = sample.name, tuple(sorted(sample.labels.items()))
+            assert key not in found, f"{key} stands twice"
+            found[key] = sample.value
+    return found
+
+
+def value(found: Samples, name: str, **labels: str) -> float:
+    return found[name, tuple(sorted({"desk": "xrpliquid", **labels}.items()))]
+
+
+def total(found: Samples, name: str, **labels: str) -> float:
+    wanted = labels.items()
+    return sum(figure for (one, own), figure in found.items() if one == name and wanted <= set(own))
+
+
+def scrape(shown: Shown, store: Store) -> Samples:
+    shown.publish()
+    metrics = Metrics({"xrpliquid": shown.desk}, store)
+    try:
+        return samples(metrics.collect())
+    finally:
+        metrics.close()
+
+
+RUNBOOKS = """
+    hat_manifesto_portfolio_value hat_manifesto_daily_pnl hat_manifesto_total_pnl hat_manifesto_active_positions
+    hat_manifesto_position_value hat_manifesto_drawdown hat_manifesto_margin_ratio hat_manifesto_strategy_pnl
+    hat_manifesto_funding_rate hat_manifesto_win_rate hat_manifesto_sharpe_ratio hat_manifesto_trades_total
+    hat_manifesto_risk_events_total hat_manifesto_execution_latency_seconds hat_manifesto_slippage_bps
+    orders_submitted_total orders_filled_total orders_rejected_total risk_blocks_total order_submit_latency_seconds
+    risk_check_latency_seconds broker_api_latency_seconds portfolio_value_usd buying_power_usd position_count
+    position_value_usd portfolio_heat broker_connection_status risk_service_status market_data_lag_seconds
+    daily_pnl_usd pnl_realized_total pnl_unrealized_total equity_usd cash_usd exposure_usd breaker_state
+    venue_error_rate_pct submit_to_ack_ms fill_latency_ms reconcile_lag_seconds trading_enabled strategy_sharpe
+    governance_rule_tripped_total
+"""
+
+
+def test_every_name_of_the_runbooks_is_there_or_said_to_be_absent() -> None:
+    assert [name for name in RUNBOOKS.split() if name not in CATALOGUE and name not in ABSENT] == []
+    assert not set(CATALOGUE) & set(ABSENT)
+
+
+def test_gauges_are_the_figures(shown: Shown, store: Store) -> None:
+    found, figures = scrape(shown, store), shown.figures()
+    assert value(found, "equity_usd") == float(figures.equity) == value(found, "hat_manifesto_portfolio_value")
+    assert value(found, "daily_pnl_usd") == float(figures.pnl_day)
+    assert value(found, "portfolio_heat") == float(figures.heat)
+    assert value(found, "position_value_usd", symbol="XRP") == float(figures.exposure)
+    assert value(found, "position_count") == 1
+    assert value(found, "broker_connection_status", venue="hyperliquid") == 1
+    assert value(found, "risk_service_status") == value(found, "trading_enabled") == value(found, "quarterdeck_up") == 1
+    assert value(found, "breaker_state") == 0
+    assert value(found, "quarterdeck_breaker_stage", stage="NORMAL") == 1
+    assert total(found, "quarterdeck_breaker_stage") == 1
+    rail = next(one for one in figures.rails if one.rail == "EXPOSURE_TOTAL_CAP")
+    labels = {"rail": rail.rail, "scope": rail.scope}
+    assert value(found, "quarterdeck_rail_limit", **labels, unit="money") == float(rail.limit)
+    assert value(found, "quarterdeck_rail_use_ratio", **labels) == rail.share
+    assert value(found, "quarterdeck_loop_turn_seconds_bucket", le="+Inf") == 100
+    assert value(found, "quarterdeck_loop_turn_seconds_bucket", le=repr(2**20 / 1e9)) == 90
+    purse = next(one for one in figures.rails if one.rail == "BUYING_POWER")
+    assert value(found, "hat_manifesto_margin_ratio") == pytest.approx(purse.share)
+
+
+def test_counters_are_the_journals(shown: Shown, store: Store) -> None:
+    found, state = scrape(shown, store), shown.state
+    fills = int(state["kinds"][EventKind.FILL])
+    assert value(found, "quarterdeck_events_total", kind="FILL") == fills > 0
+    assert total(found, "hat_manifesto_trades_total") == fills == total(found, "quarterdeck_fills_total")
+    assert total(found, "orders_filled_total", symbol="XRP", side="BUY") == fills
+    assert total(found, "orders_canceled_total") == int(state["kinds"][EventKind.ORDER_CANCELED]) > 0
+    asked = int(state["kinds"][EventKind.ORDER_REQUEST])
+    assert total(found, "quarterdeck_signals_total") == asked
+    blocked = total(found, "risk_blocks_total")
+    assert total(found, "orders_submitted_total") + blocked == asked
+    assert total(found, "risk_blocks_total", reason="EXPOSURE_STRATEGY_CAP", severity="warning") > 0
+    refusals = value(found, "quarterdeck_refusals_total", reason="EXPOSURE_STRATEGY_CAP")
+    assert refusals >= total(found, "risk_blocks_total", reason="EXPOSURE_STRATEGY_CAP") > 0
+    accepted = int(state["kinds"][EventKind.ORDER_ACCEPTED])
+    assert total(found, "order_submit_latency_seconds_count") == total(found, "submit_to_ack_ms_count") == accepted
+    seconds = total(found, "order_submit_latency_seconds_sum")
+    assert value(found, "submit_to_ack_ms_sum") == pytest.approx(1000 * seconds)
+    assert seconds / accepted >= 0.1  # the simulated venue's two latencies of 50 ms
+    assert value(found, "submit_to_ack_ms_bucket", le="100.0") < accepted
+    assert value(found, "quarterdeck_metrics_store_up") == 1
+    assert value(found, "quarterdeck_log_lines_unreadable_total") == 0
+
+
+def test_counters_are_the_same_after_a_restart_and_in_another_process(shown: Shown, store: Store) -> None:
+    first = scrape(shown, store)
+    again = scrape(shown, store)  # a new Metrics with the same store, as after a restart
+    counted = {name for name, metric in CATALOGUE.items() if metric.kind == "counter"}
+    for key, figure in first.items():
+        if key[0] in counted and "process" not in key[0]:
+            assert again[key] == figure, key
+    shown.publish()
+    one, other = (Metrics({"xrpliquid": shown.desk}, store) for _ in range(2))
+    try:
+        for _ in range(3):
+            before = int(shown.state["kinds"][EventKind.ORDER_REQUEST])
+            shown.pump(lambda state, before=before: state["kinds"][EventKind.ORDER_REQUEST] > before)
+            shown.publish()
+            pages = [samples(metrics.collect()) for metrics in (one, other)]
+            asked = int(shown.state["kinds"][EventKind.ORDER_REQUEST])
+            assert [total(page, "quarterdeck_signals_total") for page in pages] == [asked, asked]
+    finally:
+        one.close()
+        other.close()
+
+
+def test_a_log_that_was_rolled_while_nobody_looked_is_read_to_its_end(tmp_path: Path, store: Store) -> None:
+    log = tmp_path / "trading.log"
+    line = b'{"event":"SIGNAL_GENERATED","strategy":"BUY"}\n'
+    log.write_bytes(line * 3 + b'{"event":"SIGNAL_GEN')
+    counts = LogCounts(store, "desk", tmp_path)
+    assert counts.catch_up().counters == {"quarterdeck_signals_total": {"BUY": 3}}
+    counts.close()
+    with log.open("ab") as file:
+        file.write(b'ERATED","strategy":"BUY"}\n' + line)
+    log.rename(tmp_path / "trading.20261121T003000Z.log")
+    log.write_bytes(line * 2 + b"no line of JSON\n" + b'{"event":"ORDER_FILLED"}\n')
+    resumed = LogCounts(store, "desk", tmp_path)
+    tally = resumed.catch_up()
+    assert tally.counters["quarterdeck_signals_total"] == {"BUY": 7}
+    assert resumed.unreadable == 1
+    assert tally.counters["quarterdeck_log_lines_unreadable_total"] == {"": 1}
+    assert resumed.catch_up().counters["quarterdeck_signals_total"] == {"BUY": 7}
+    resumed.close()
+
+
+def test_what_another_process_counted_is_taken_over(tmp_path: Path, store: Store) -> None:
+    line = b'{"event":"SIGNAL_GENERATED","strategy":"BUY"}\n'
+    log = tmp_path / "trading.log"
+    log.write_bytes(line)
+    one, other = LogCounts(store, "desk", tmp_path), LogCounts(store, "desk", tmp_path)
+    assert one.catch_up().counters == other.catch_up().counters
+    for number in range(2, 6):
+        with log.open("ab") as file:
+            file.write(line)
+        for counts in (one, other) if number % 2 else (other, one):
+            assert counts.catch_up().counters["quarterdeck_signals_total"] == {"BUY": number}
+    with store.reading() as reading:
+        generation: Any = reading.execute(select(COUNTS.c.generation)).scalar()
+    assert generation == 5
+    one.close()
+    other.close()
+
+
+def test_a_store_that_fails_takes_only_its_own_samples_along(shown: Shown, tmp_path: Path) -> None:
+    broken = Store(tmp_path, f"sqlite:///{tmp_path / 'ops.sqlite'}")
+    with broken.writing() as line:
+        COUNTS.drop(line)
+    shown.publish()
+    metrics = Metrics({"xrpliquid": shown.desk}, broken)
+    found = samples(metrics.collect())
+    metrics.close()
+    broken.close()
+    assert value(found, "quarterdeck_metrics_store_up") == 0
+    assert value(found, "quarterdeck_up") == 1
+
+
+def test_a_document_of_nonsense_is_refused_with_the_way_out(tmp_path: Path, store: Store) -> None:
+    with store.writing() as line:
+        line.execute(COUNTS.insert().values(desk="desk", generation=1, document=b"nonsense"))
+    with pytest.raises(OpsError, match="delete that row"):
+        LogCounts(store, "desk", tmp_path).catch_up()
+
+
+def order(event: str, at_ms: int, **fields: object) -> dict[str, object]:
+    return {
+        "event": event, "order_id": "1-1", "instrument": "XRP", "strategy": "BUY", "side": "BUY", "fee": "0",
+        "time": f"2026-11-21T00:00:{at_ms / 1000:09.6f}Z", "price": "100", "quantity": "2", "liquidity": "taker",
+        **fields,
+    }  # fmt: skip
+
+
+def test_an_orders_life_is_measured() -> None:
+    tally = Tally()
+    tally.take(order("ORDER_SUBMITTED", 0, mid="99"))
+    tally.take(order("ORDER_ACCEPTED", 40))
+    tally.take(order("ORDER_ACCEPTED", 50))
+    tally.take(order("ORDER_FILLED", 100, quantity="1"))
+    tally.take(order("ORDER_FILLED", 300, quantity="1"))
+    tally.take(order("ORDER_FILLED", 400, quantity="1"))  # of an order that has ended: a trade all the same
+    assert tally.counters["hat_manifesto_trades_total"] == {"BUY\x1fBUY\x1ffalse": 3}
+    assert tally.counters["orders_filled_total"] == {"XRP\x1fBUY": 1}
+    assert tally.histograms["submit_to_ack_ms"][""].sum == pytest.approx(0.04)
+    assert tally.histograms["fill_latency_ms"][""].sum == pytest.approx(0.1)
+    assert tally.histograms["hat_manifesto_execution_latency_seconds"][""].sum == pytest.approx(0.3)
+    assert tally.histograms["hat_manifesto_slippage_bps"][""].sum == pytest.approx(2 * 10_000 / 99)
+    counts = tally.histograms["submit_to_ack_ms"][""].counts
+    assert counts[LATENCY_BUCKETS_S.index(0.05)] == sum(counts) == 1
+    assert tally.orders == {}
+    assert msgspec.json.decode(msgspec.json.encode(tally), type=Tally) == tally
+
+
+def test_fills_that_reduce_win_or_lose() -> None:
+    tally = Tally()
+    for side, price, quantity in (("BUY", 100, 2), ("SELL", 110, 1), ("SELL", 90, 2), ("BUY", 95, 1)):
+        tally.take(order("ORDER_FILLED", 0, side=side, price=str(price), quantity=str(quantity), fee="0.1"))
+    # 1 of 2 sold at 110 won; the other at 90 lost, and 1 more was sold short there; bought back at 95 it lost
+    assert tally.counters["quarterdeck_closed_fills_total"] == {"BUY\x1fwon": 1, "BUY\x1flost": 2}
+    assert tally.holdings["BUY\x1fXRP"].quantity == Decimal(0)
+
+
+def test_sharpe_needs_thirty_hours_that_follow_each_other() -> None:
+    tally, results = Tally(), [0.0]
+    for hour in range(40):
+        results.append(results[-1] + (3.0 if hour % 2 else -1.0))
+    for hour, result in enumerate(results):
+        assert tally.sample("", hour, result, 1000.0)
+        assert not tally.sample("", hour, result + 1, 1000.0)
+    returns = [(after - before) / 1000 for before, after in pairwise(results)]
+    mean = sum(returns) / len(returns)
+    deviation = (sum((one - mean) ** 2 for one in returns) / (len(returns) - 1)) ** 0.5
+    sharpe = tally.returns[""].sharpe
+    assert sharpe == pytest.approx(mean / deviation * (24 * 365) ** 0.5)
+    tally.sample("", 100, 0.0, 1000.0)  # hours that nobody saw make no return
+    assert tally.returns[""].count == 40
+    few = Tally()
+    few.sample("", 0, 0.0, 1.0)
+    few.sample("", 1, 1.0, 1.0)
+    assert few.returns[""].sharpe is None
+
+
+def test_what_the_rails_and_people_say_are_risk_events(shown: Shown, store: Store) -> None:
+    shown.session.obey(Command(verb=Verb.LOCK, person="operator-1"))
+    shown.session.obey(Command(verb=Verb.UNLOCK, person="operator-1"))
+    found = scrape(shown, store)
+    assert value(found, "hat_manifesto_risk_events_total", severity="critical", type="command_lock") >= 1
+    assert tallies.severity_of("DAILY_LOSS") == "critical"
+    assert tallies.severity_of("NOTIONAL_TOO_SMALL") == "info"
+
+
+def test_a_page_refuses_what_the_catalogue_does_not_know() -> None:
+    page = Page()
+    with pytest.raises(KeyError):
+        page.add("nonsense", "desk", 1)
+    with pytest.raises(ValueError, match="labels"):
+        page.add("equity_usd", "desk", 1, "more")
+    page.add("equity_usd", "desk", None)
+    text = page.text().decode()
+    assert not re.search(r"^equity_usd", text, re.MULTILINE)
+    assert re.search(r"^# TYPE orders_submitted_total counter$", text, re.MULTILINE)
