@@ -5,12 +5,11 @@ Balancer counts with 18 decimals (`ONE`): its V2 `FixedPoint` library is the sou
 
 from typing import Final
 
-from quarterdeck.errors import QuarterdeckError
+from quarterdeck.errors import SwapRefused
 
 __all__ = [
     "ONE",
     "UINT256_MAX",
-    "SwapRefused",
     "ceil_div",
     "checked",
     "complement",
@@ -25,10 +24,6 @@ __all__ = [
 
 UINT256_MAX: Final = 2**256 - 1
 ONE: Final = 10**18
-
-
-class SwapRefused(QuarterdeckError):
-    """A swap that the contract would revert: too large, too small, of an unknown token, or out of its range."""
 
 
 def word(value: int) -> int:

@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from quarterdeck.arbitrage.arithmetic import SwapRefused, checked
+from quarterdeck.arbitrage.arithmetic import checked
 from quarterdeck.arbitrage.ticks import (
     FEE_UNITS,
     MAX_SQRT_RATIO,
@@ -21,6 +21,7 @@ from quarterdeck.arbitrage.ticks import (
     swap_step,
     tick_at,
 )
+from quarterdeck.errors import SwapRefused
 
 __all__ = ["ConcentratedPool", "Tick"]
 

@@ -6,7 +6,8 @@ Source: `UniswapV2Library.getAmountOut` of v2-periphery and `UniswapV2Pair.swap`
 from dataclasses import dataclass
 from typing import Final
 
-from quarterdeck.arbitrage.arithmetic import SwapRefused, checked, word
+from quarterdeck.arbitrage.arithmetic import checked, word
+from quarterdeck.errors import SwapRefused
 
 __all__ = ["FEE_UNITS", "ConstantProductPool"]
 

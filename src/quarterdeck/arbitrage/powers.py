@@ -5,7 +5,8 @@ Source: balancer-v2-monorepo, pkg/solidity-utils/contracts/math. Integer divisio
 
 from typing import Final
 
-from quarterdeck.arbitrage.arithmetic import ONE, SwapRefused, mul_up, word
+from quarterdeck.arbitrage.arithmetic import ONE, mul_up, word
+from quarterdeck.errors import SwapRefused
 
 __all__ = ["power", "power_down", "power_up"]
 

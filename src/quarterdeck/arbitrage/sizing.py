@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from quarterdeck.arbitrage.arithmetic import SwapRefused
 from quarterdeck.arbitrage.constant_product import FEE_UNITS, ConstantProductPool
 from quarterdeck.arbitrage.pools import Pool
+from quarterdeck.errors import SwapRefused
 
 __all__ = ["Hop", "Loan", "best_input", "profit", "returned"]
 

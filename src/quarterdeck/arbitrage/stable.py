@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from quarterdeck.arbitrage.arithmetic import ONE, SwapRefused, ceil_div, div_down, mul_down, mul_up, word
+from quarterdeck.arbitrage.arithmetic import ONE, ceil_div, div_down, mul_down, mul_up, word
+from quarterdeck.errors import SwapRefused
 
 __all__ = ["AMPLIFICATION_UNITS", "StablePool"]
 

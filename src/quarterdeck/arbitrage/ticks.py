@@ -6,7 +6,8 @@ Source: `TickMath`, `SqrtPriceMath` and `SwapMath` of v3-core. Names follow it w
 from functools import lru_cache
 from typing import Final
 
-from quarterdeck.arbitrage.arithmetic import UINT256_MAX, SwapRefused, ceil_div, checked, mul_div, mul_div_up
+from quarterdeck.arbitrage.arithmetic import UINT256_MAX, ceil_div, checked, mul_div, mul_div_up
+from quarterdeck.errors import SwapRefused
 
 __all__ = [
     "MAX_SQRT_RATIO",

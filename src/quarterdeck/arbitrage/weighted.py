@@ -7,8 +7,9 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from quarterdeck.arbitrage.arithmetic import ONE, SwapRefused, complement, div_down, div_up, mul_down, mul_up, word
+from quarterdeck.arbitrage.arithmetic import ONE, complement, div_down, div_up, mul_down, mul_up, word
 from quarterdeck.arbitrage.powers import power_up
+from quarterdeck.errors import SwapRefused
 
 __all__ = ["WeightedPool", "scaling"]
 
