@@ -16,7 +16,8 @@
     |   |-- LeaseLost            another process leads the desk, or will           (exit 1)
     |   `-- StoreUnreachable     what two processes share does not answer          (exit 1)
     |-- OpsError                 the ops plane cannot do it                        (exit 1)
-    `-- StrategyError            a strategy broke its contract                     (exit 1)
+    |-- StrategyError            a strategy broke its contract                     (exit 1)
+    `-- SwapRefused              a swap that its contract would revert             (exit 1)
 
 What went wrong comes first, then where, then the way out: one line, whole.
 """
@@ -39,6 +40,7 @@ __all__ = [
     "ReplayError",
     "StoreUnreachable",
     "StrategyError",
+    "SwapRefused",
 ]
 
 
@@ -137,3 +139,7 @@ class OpsError(QuarterdeckError):
 
 class StrategyError(QuarterdeckError):
     """A strategy broke its contract."""
+
+
+class SwapRefused(QuarterdeckError):
+    """A swap that the contract would revert: too large, too small, of an unknown token, or out of its range."""

@@ -4,6 +4,7 @@ import sys
 
 from quarterdeck.cli import (
     adopting,
+    arbitrage,
     audit,
     backup,
     capture,
@@ -28,6 +29,7 @@ from quarterdeck.errors import QuarterdeckError
 __all__ = [
     "adopting",
     "app",
+    "arbitrage",
     "audit",
     "backup",
     "capture",
