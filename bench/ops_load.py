@@ -4,12 +4,14 @@
 
 A paper desk runs by itself in its loop, pinned to one core; `quarterdeck ops` and its readers share the other one. In
 each round the desk is left alone for some seconds, and read for as many: by a few connections that ask for its state,
-positions, orders, health and metrics, each as soon as it has its answer. A turn of the desk's loop that took something
-in is timed in the desk itself: from the quotes' arrival to the journal.
+positions, orders and health, each as soon as it has its answer, and by one that scrapes the metrics every second, more
+often than a Prometheus does. A turn of the desk's loop that took something in is timed in the desk itself: from the
+quotes' arrival to the journal.
 
 `ratio` is the median over the rounds of (median turn with readers / median turn without), `ratio_p99` the same of the
-99th percentiles. `api_p99_ms` is over all requests; `api_busy` the share of its core that was used. Last line: one JSON
-object.
+99th percentiles, `ratio_cpu` of a turn's processor time, which a busy machine falsifies less. `api_p99_ms` is over all
+requests; `api_busy` the share of its core that was used: far below 1, somebody else had it, and the figures say
+nothing. `cpu_ms_by_path` is what one answer costs the plane, asked for one after the other. Last line: one JSON object.
 """
 
 import argparse
@@ -35,6 +37,8 @@ from ops_kill import DESK_TOML
 ROUNDS, QUICK_ROUNDS = 10, 2
 RATIO, P99_MS = 1.10, 50.0
 CONNECTIONS = 4
+SCRAPE_S = 1.0
+ALONE = 100  # requests to each path, for what one costs
 PATIENCE_S = 300.0
 TOKEN_VARIABLE = "OPS_API_TOKEN"
 PATHS = (
@@ -59,16 +63,16 @@ def desk_process(folder: Path, core: int) -> None:
 
     config = load_desk(folder)
     session = PaperSession(config, DeskPlace(folder), SessionOptions(sources=[Quoter], speed=20.0))
-    took: list[tuple[int, int]] = []
+    took: list[tuple[int, int, int]] = []
     pump = session.pump
 
     def timed() -> None:
         events = int(session.desk.states[0]["events"]) if took else 0
-        began = time.monotonic_ns()
+        began, worked = time.monotonic_ns(), time.thread_time_ns()
         pump()
-        ended = time.monotonic_ns()
+        ended, worked = time.monotonic_ns(), time.thread_time_ns() - worked
         if int(session.desk.states[0]["events"]) != events:
-            took.append((began, ended - began))
+            took.append((began, ended - began, worked))
 
     session.pump = timed  # type: ignore[method-assign]  # the one place where it is measured
     stdin = sys.stdin.fileno()
@@ -101,11 +105,12 @@ class Readers:
         self.by_path: dict[str, list[float]] = {path: [] for path in PATHS}
         self.failed = 0
 
-    async def one(self, ends: float, offset: int) -> None:
+    async def one(self, ends: float, offset: int, pause_s: float = 0.0) -> None:
+        """Asks for one thing after the other; with a pause it scrapes the last of them alone."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         turn = offset
         while time.monotonic() < ends:
-            place = turn % len(self.requests)
+            place = len(PATHS) - 1 if pause_s else turn % (len(PATHS) - 1)
             turn += 1
             began = time.monotonic()
             writer.write(self.requests[place])
@@ -116,12 +121,25 @@ class Readers:
             self.took.append(took)
             self.by_path[PATHS[place]].append(took)
             self.failed += not head.startswith(b"HTTP/1.1 200")
+            if pause_s:
+                await asyncio.sleep(max(0.0, min(pause_s - took, ends - time.monotonic())))
         writer.close()
         await writer.wait_closed()
 
     async def run(self, seconds: float) -> None:
         ends = time.monotonic() + seconds
-        await asyncio.gather(*(self.one(ends, offset) for offset in range(CONNECTIONS)))
+        await asyncio.gather(*(self.one(ends, offset) for offset in range(CONNECTIONS)), self.one(ends, 0, SCRAPE_S))
+
+    async def alone(self, place: int, count: int) -> None:
+        """Asks for one path, one request after the other."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        for _ in range(count):
+            writer.write(self.requests[place])
+            head = await reader.readuntil(b"\r\n\r\n")
+            fields = dict(line.split(b": ", 1) for line in head.lower().split(b"\r\n")[1:] if b": " in line)
+            await reader.readexactly(int(fields[b"content-length"]))
+        writer.close()
+        await writer.wait_closed()
 
 
 def free_port() -> int:
@@ -195,12 +213,20 @@ def rounds_of(readers: Readers, desk: Any, plane: Any, place: Path, rounds: int,
             else:
                 time.sleep(seconds)
             phases.append((loaded, begin, time.monotonic_ns()))
+    costs: dict[str, float] = {}
+    for place_of, path in enumerate(PATHS):
+        before = cpu_s(plane.pid)
+        asyncio.run(readers.alone(place_of, ALONE))
+        costs[path] = round((cpu_s(plane.pid) - before) / ALONE * 1e3, 2)
     desk.stdin.close()
     desk.wait(PATIENCE_S)
     turns = np.load(place / "turns.npy")
     took: dict[int, list[Any]] = {0: [], 1: []}
+    worked: dict[int, list[Any]] = {0: [], 1: []}
     for loaded, begin, end in phases:
-        took[loaded].append(turns[(turns[:, 0] >= begin) & (turns[:, 0] < end), 1] / 1e3)
+        inside = turns[(turns[:, 0] >= begin) & (turns[:, 0] < end)]
+        took[loaded].append(inside[:, 1] / 1e3)
+        worked[loaded].append(inside[:, 2] / 1e3)
     pairs = [(with_, alone) for with_, alone in zip(took[1], took[0], strict=True) if len(with_) and len(alone)]
     if len(pairs) < rounds:
         sys.exit(f"in {rounds - len(pairs)} of {rounds} rounds the desk did not have its core: the machine is too busy")
@@ -209,6 +235,8 @@ def rounds_of(readers: Readers, desk: Any, plane: Any, place: Path, rounds: int,
         ratios = [float(np.percentile(with_, share) / np.percentile(alone, share)) for with_, alone in pairs]
         line[name] = round(statistics.median(ratios), 3)
         line[f"{name}s"] = [round(ratio, 3) for ratio in ratios]
+    in_cpu = [float(np.median(with_) / np.median(alone)) for with_, alone in zip(worked[1], worked[0], strict=True)]
+    line["ratio_cpu"] = round(statistics.median(in_cpu), 3)
     for name, parts in (("read", took[1]), ("alone", took[0])):
         whole = np.concatenate(parts)
         line[f"turn_us_{name}"] = {f"p{share}": round(float(np.percentile(whole, share)), 1) for share in (50, 99)}
@@ -218,6 +246,7 @@ def rounds_of(readers: Readers, desk: Any, plane: Any, place: Path, rounds: int,
     line["api_p99_ms_by_path"] = {
         path: round(float(np.percentile(parts, 99)) * 1e3, 2) for path, parts in readers.by_path.items() if parts
     }
+    line["cpu_ms_by_path"] = costs
     line["api_busy"] = round(busy / (rounds * seconds), 2)
     return line
 

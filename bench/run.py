@@ -143,6 +143,41 @@ ROWS = (
     Row("recovery of a 10M-event day", "s", own("recovery.py", "snapshot_s"), target=5, lower_is_better=True),
     Row("recovery without any snapshot", "s", own("recovery.py", "scratch_s"), target=5, lower_is_better=True),
     Row("journal append, group commit", "records/s", own("journal.py", "records_per_s"), target=2e6),
+    Row(
+        "kill of 10,000 open orders: last cancel sent",
+        "ms",
+        own("ops_kill.py", "simulated_last_ms"),
+        target=1000,
+        lower_is_better=True,
+    ),
+    Row(
+        "kill of 10,000 open orders: first cancel sent",
+        "ms",
+        own("ops_kill.py", "sink_first_ms"),
+        target=5,
+        lower_is_better=True,
+    ),
+    Row(
+        "trading loop beside readers that take a core, to without",
+        "times",
+        own("ops_load.py", "ratio"),
+        target=1.1,
+        lower_is_better=True,
+    ),
+    Row(
+        "API p99 under readers that take a core",
+        "ms",
+        own("ops_load.py", "api_p99_ms"),
+        target=50,
+        lower_is_better=True,
+    ),
+    Row(
+        "a block of 100 changed pools among 10,000",
+        "ms",
+        own("arbitrage.py", "block_ms"),
+        target=20,
+        lower_is_better=True,
+    ),
     *(
         Row(
             f"decode a message: {name.replace('_', ', ')}",

@@ -14,6 +14,7 @@ FOLDER: Final = Path(__file__).parent / "dashboards"
 DATASOURCE: Final = {"type": "prometheus", "uid": "prometheus"}
 COLUMNS: Final = 24
 D: Final = 'desk=~"$desk"'
+ANSWERS: Final = f"rate(broker_api_latency_seconds_bucket{{{D}}}[5m])"
 
 
 class Panel(NamedTuple):
@@ -74,6 +75,10 @@ EXECUTION: Final = (
     Panel("Turns of the trading loop", (
         (f"desk:loop_turn_seconds:p50{{{D}}}", "{{desk}} p50"),
         (f"desk:loop_turn_seconds:p99{{{D}}}", "{{desk}} p99"),
+    ), "s"),
+    Panel("Answers of venues, p95", (
+        (f"histogram_quantile(0.95, sum by (desk, endpoint, method, le) ({ANSWERS}))",
+         "{{desk}} {{endpoint}} {{method}}"),
     ), "s"),
     Panel("Success of orders", ((f"desk:order_success:ratio1h{{{D}}}", "{{desk}}"),), "percentunit",
           thresholds=((None, "red"), (0.7, "orange"), (0.8, "green"))),

@@ -218,6 +218,16 @@ def test_whoever_continues_the_journal_elsewhere_opens_with_them(tmp_path: Path)
     back.close()
 
 
+def test_a_second_copy_has_all_of_a_command_before_it_is_acknowledged(tmp_path: Path) -> None:
+    desk = opened(tmp_path / "desk")
+    copied: list[int] = []
+    desk.desk.gate = copied.append
+    answer = configure(desk, max_daily_loss=5, equity_floor=1, max_position_size=50)
+    assert copied[-1] == desk.recovered.writer.next_sequence > int(str(answer["command_sequence"])) + 3
+    desk.desk.gate = None
+    desk.close()
+
+
 def test_names_are_the_ones_that_the_interface_has() -> None:
     assert {"max_daily_loss", "portfolio_heat_limit", "max_drawdown", "max_position_size", "equity_floor"} < set(NAMES)
 
@@ -336,4 +346,6 @@ def test_limits_survive_a_restart_of_a_live_desk_and_govern_its_next_order(rig: 
     rig.quote(9_980, 10_000)
     rig.run(SECOND)
     assert rig.count(EventKind.ORDER_REQUEST) == before  # it holds a position, so it does not ask
-    assert rig.session.vitals()["overrides"]
+    vitals: Any = rig.session.vitals()
+    assert set(vitals["overrides"]) == {"max_position_size"}
+    assert sum(vitals["latency"]["venues"]["practice"]["cancel"]) == 3

@@ -3,18 +3,24 @@
 import sys
 
 from quarterdeck.cli import (
+    access,
     adopting,
+    alerts,
     arbitrage,
     audit,
     backup,
     capture,
     checking,
     conformance,
+    console,
     control,
     history,
+    incidents,
     journal,
     keys,
     ledger,
+    metrics,
+    ops,
     practice,
     reconcile,
     running,
@@ -22,12 +28,15 @@ from quarterdeck.cli import (
     standby,
     tethered,
     twin,
+    up,
 )
 from quarterdeck.cli.shared import app
 from quarterdeck.errors import QuarterdeckError
 
 __all__ = [
+    "access",
     "adopting",
+    "alerts",
     "app",
     "arbitrage",
     "audit",
@@ -35,12 +44,16 @@ __all__ = [
     "capture",
     "checking",
     "conformance",
+    "console",
     "control",
     "history",
+    "incidents",
     "journal",
     "keys",
     "ledger",
     "main",
+    "metrics",
+    "ops",
     "practice",
     "reconcile",
     "running",
@@ -48,6 +61,7 @@ __all__ = [
     "standby",
     "tethered",
     "twin",
+    "up",
     "version",
 ]
 

@@ -1,5 +1,7 @@
 """Commands that run a desk: live, in a demo, or on recorded data."""
 
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated, Final
@@ -10,8 +12,10 @@ from quarterdeck.cli.shared import DataPaths, Desk, Folder, JsonFlag, Seconds, S
 
 __all__ = ["backtest", "demo", "run"]
 
-_DEMO_DESK: Final = "xrpliquid"
+_DATA_DESK: Final = "xrpliquid"  # recorded data is on paper, on one desk
 _DEMO_SPEED: Final = 20.0
+_FLOOR_SPEED: Final = 10.0  # several desks share the machine
+_CALL: Final = (sys.executable, "-c", "from quarterdeck.cli import main; main()")
 
 
 def _run(
@@ -50,18 +54,24 @@ def run(
 @app.command()
 def demo(
     desk: Annotated[
-        str, typer.Argument(metavar="[DESK]", help="A desk's name in ./desks, or its folder.")
-    ] = _DEMO_DESK,
+        str | None, typer.Argument(metavar="[DESK]", help="A desk's name in ./desks, or its folder; by default all.")
+    ] = None,
     seconds: Seconds = None,
     data: DataPaths = None,
     speed: Speed = None,
     seed: Seed = None,
     folder: Folder = None,
 ) -> None:
-    """Watch a desk trade live on twins of its venues, twenty times as fast as the clock; with --data on paper."""
+    """Watch desks trade live on twins of their venues, faster than the clock, with API and console; --data: on paper.
+
+    Without DESK every one of ./desks, with the ops plane beside them.
+    """
     if data:
+        desk = desk or _DATA_DESK
         _run(desk, seconds, data, speed, seed, folder, desk)
         return
+    if desk is None:
+        raise typer.Exit(_show_floor(seconds, speed or _FLOOR_SPEED, folder))
     config = load(desk)
     compile_halves()
     from quarterdeck.desk.demo import run_on_twins  # noqa: PLC0415 - compiles the kernel, with progress
@@ -74,6 +84,28 @@ def demo(
         seed=config.desk.seed if seed is None else seed,
         folder=place,
     )
+
+
+def _show_floor(seconds: float | None, speed: float, folder: Path | None) -> int:
+    from quarterdeck.config import DESK_FILE, load_desk, read_environment  # noqa: PLC0415 - heavy for --help
+    from quarterdeck.errors import ConfigError  # noqa: PLC0415 - heavy for --help
+    from quarterdeck.ops.floor import show_floor  # noqa: PLC0415 - heavy for --help
+
+    place = Path(read_environment().desks)
+    desks = [load_desk(found.parent) for found in sorted(place.glob(f"*/{DESK_FILE}"))]
+    if not desks:
+        raise ConfigError("command", "desk", str(place), "a folder with desks in it")
+    for capacity in sorted({config.desk.capacity for config in desks}):
+        sys.stdout.write(f"· the kernel is made ready for capacity {capacity} (the first time takes a minute)\n")
+        sys.stdout.flush()
+        subprocess.run([*_CALL, "compile", "--capacity", capacity], check=True)
+    root = folder or Path(tempfile.mkdtemp(prefix="quarterdeck-floor-"))
+    return show_floor(desks, _CALL, root, _say, speed=speed, seconds=seconds)
+
+
+def _say(words: str) -> None:
+    sys.stdout.write(f"· {words}\n")
+    sys.stdout.flush()
 
 
 @app.command()

@@ -164,6 +164,8 @@ class Session(ABC, Generic[D]):
         sequence = self.desk.command(events[:1], payload)
         if len(events) > 1:
             self.desk.feed(events[1:])
+            if self.desk.gate is not None:  # what is acknowledged is in the second copy, where there is one
+                self.desk.gate(self.recovered.writer.next_sequence)
         return sequence
 
     def _configure(self, command: Command, time_ns: int) -> int:

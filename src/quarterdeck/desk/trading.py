@@ -55,6 +55,7 @@ class TradingDesk(Protocol):
     """What the desk's loop, control socket and status need of either core."""
 
     states: Records[State]
+    gate: Callable[[int], None] | None
 
     def feed(self, events: NDArray[np.void]) -> None:
         """Takes events in. JournalFull, JournalError: trading has stopped, nothing of them left the process."""

@@ -199,3 +199,4 @@ class DeskFigures(msgspec.Struct, frozen=True, kw_only=True):
     pid: int | None = None  # of the process that showed this
     started_ns: int | None = None  # when that began to show itself, this machine's clock
     turns: tuple[int, ...] = ()  # of its loop since then, by length: entry n counts those of at most 2**n ns
+    latency: dict[str, dict[str, tuple[int, ...]]] = {}  # venue -> submit, cancel, amend, ask -> answers, as `turns`

@@ -1,14 +1,16 @@
 """Following a desk's logs: each line as a mapping, through rolls of the files, from where one stopped."""
 
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-__all__ = ["LogTail", "Place"]
+__all__ = ["ROLL_S", "LogTail", "Place"]
 
+ROLL_S: Final = 2.5  # a desk looks once a second whether its logs were rolled, and writes to the old file until then
 _CHUNK: Final = 1024 * 1024
 
 
@@ -22,8 +24,9 @@ class Place(msgspec.Struct, frozen=True):
 class LogTail:
     """One log of JSON lines. `at` None: what is written from now on; a Place: from there on."""
 
-    def __init__(self, path: Path, at: Place | None = None) -> None:
-        self.path = path
+    def __init__(self, path: Path, at: Place | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self.path, self._clock = path, clock
+        self._rolled_s: float | None = None  # when the name was first seen to mean another file
         self.unreadable = 0  # lines that were no JSON objects
         self._part = b""
         self._offset = 0
@@ -53,14 +56,23 @@ class LogTail:
         self._offset += len(raw)
         self._take(raw, lines)
         if not raw and self._rolled():
-            os.close(self._handle)
-            self._handle, self._offset, self._part = self._open(), 0, b""
+            self._leave()
         return lines
 
     def close(self) -> None:
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
+
+    def _leave(self) -> None:
+        """Goes over to the new file, once nobody writes to the old one any more."""
+        assert self._handle is not None
+        now = self._clock()
+        if self._rolled_s is None:
+            self._rolled_s = now
+        elif now - self._rolled_s >= ROLL_S:
+            os.close(self._handle)
+            self._handle, self._offset, self._part, self._rolled_s = self._open(), 0, b"", None
 
     def _take(self, raw: bytes, lines: list[Mapping[str, Any]]) -> None:
         *whole, self._part = (self._part + raw).split(b"\n")

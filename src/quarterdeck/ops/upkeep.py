@@ -52,12 +52,16 @@ class Patience:
 
 @dataclass
 class Child:
-    """One process. `rank` is when it ends, the lowest first. `runs` tells whether it runs already, by somebody else."""
+    """One process. `rank` is when it ends, the lowest first. `runs` tells whether it runs already, by somebody else.
+
+    It is started once `after` is true: what it stands on is there.
+    """
 
     name: str
     argv: Sequence[str]
     rank: int = 0
     runs: Callable[[], bool] = lambda: False
+    after: Callable[[], bool] = lambda: True
     over: str = ""
     """Why it is not started again; empty while it is kept."""
     failed: bool = False
@@ -127,7 +131,9 @@ class Upkeep:
                 now = time.monotonic()
                 if now >= ends:
                     break
-                due = min((child.due_s for child in self.children if self._waiting(child)), default=ends)
+                due = min(
+                    (child.due_s for child in self.children if self._waiting(child) and child.after()), default=ends
+                )
                 self._wake.wait(max(0.0, min(due, ends, now + 1.0) - now))
                 self._wake.clear()
         finally:
@@ -152,7 +158,7 @@ class Upkeep:
         for child in self.children:
             if child.process is not None and (code := child.process.poll()) is not None:
                 self._died(child, code)
-            if self._waiting(child) and child.due_s <= time.monotonic() and not self._stops:
+            if self._waiting(child) and child.due_s <= time.monotonic() and child.after() and not self._stops:
                 self._start(child)
 
     def _start(self, child: Child) -> None:

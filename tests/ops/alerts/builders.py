@@ -83,7 +83,9 @@ def changed(**words: Any) -> DeskFigures:
     return msgspec.structs.replace(HEALTHY, **words)
 
 
-def event(name: str, time_ns: int = START_NS, sequence: int = 7, topic: str = "risk.violation", **data: Any) -> BusEvent:
+def event(
+    name: str, time_ns: int = START_NS, sequence: int = 7, topic: str = "risk.violation", **data: Any
+) -> BusEvent:
     """A log line as the bus tells it."""
     whole = {"event": name, "logged": rfc3339(time_ns), "sequence": sequence, "desk": DESK, **data}
     return BusEvent(f"{DESK}:{sequence}:{name}:{time_ns}", topic, DESK, time_ns, sequence, whole)
@@ -122,7 +124,7 @@ class Hook:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
-            def log_message(self, format: str, *words: Any) -> None:
+            def log_message(self, *words: Any) -> None:
                 """The tests look at `got`."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

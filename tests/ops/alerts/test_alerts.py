@@ -41,10 +41,10 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     desk.close()
 
 
-async def until(condition: Callable[[], bool]) -> None:
+async def until(condition: Callable[[], bool], said: Callable[[], object] = str) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
-        assert time.monotonic() < deadline, "it did not come"
+        assert time.monotonic() < deadline, f"it did not come: {said()}"
         await asyncio.sleep(0.005)
 
 
@@ -62,15 +62,23 @@ class Running:
         return [one["title"] for one in told(self.folder)]
 
     async def told_of(self, words: str) -> None:
-        await until(lambda: any(words in title for title in self.titles()))
+        await until(lambda: any(words in title for title in self.titles()), self.titles)
+
+
+async def beat(shown: Shown) -> None:
+    """Shows the desk again and again, as a running one does."""
+    while True:
+        shown.publish()
+        await asyncio.sleep(0.2)
 
 
 @asynccontextmanager
 async def running(
-    folder: Path, shown: Shown | None, text: str = FILE_CHANNEL + QUICK, **words: Any
+    folder: Path, shown: Shown | None, text: str = FILE_CHANNEL + QUICK, *, lives: bool = True, **words: Any
 ) -> AsyncIterator[Running]:
     made = Running(folder, shown, text, **words)
-    tasks = [asyncio.create_task(act) for act in (made.alerts.run(), made.hearing.run())]
+    acts = [made.alerts.run(), made.hearing.run(), *([] if shown is None or not lives else [beat(shown)])]
+    tasks = [asyncio.create_task(act) for act in acts]
     try:
         yield made
     finally:
@@ -105,7 +113,7 @@ def test_a_real_desks_kill_is_told_acknowledged_and_over(shown: Shown, tmp_path:
                 alert = next(one for one in plane.alerts.open() if one.rule == "kill-switch")
                 assert (alert.desk, alert.severity) == ("xrpliquid", Severity.P1)
                 assert 0 < alert.sequence < shown.session.vitals()["sequence"]
-                assert any("Emergency command: kill by" in title for title in plane.titles())
+                await plane.told_of("Emergency command: kill by operator-1")
                 plane.alerts.acknowledge(alert.id, "operator-1", "a drill")
                 assert plane.alerts.find(alert.id).acknowledged_by == "operator-1"
                 shown.session.obey(Command(verb=Verb.RESUME, person="operator-1", why="drill over"))
@@ -158,7 +166,7 @@ def test_an_alert_is_out_within_a_second_of_its_line(shown: Shown, tmp_path: Pat
 
 def test_a_dead_desk_is_found_and_one_that_never_ran_is_not(shown: Shown, tmp_path: Path) -> None:
     async def story() -> None:
-        async with running(tmp_path / "ops", shown) as plane:
+        async with running(tmp_path, shown, lives=False) as plane:
             shown.publish(shown_ns=time.time_ns() - 60_000_000_000)
             await plane.told_of("[P0] xrpliquid: A desk died")
             shown.publish()
@@ -170,7 +178,6 @@ def test_a_dead_desk_is_found_and_one_that_never_ran_is_not(shown: Shown, tmp_pa
 def test_what_other_processes_publish_cannot_stop_the_alerts(tmp_path: Path) -> None:
     async def story() -> None:
         async with running(tmp_path, None) as plane:
-            await until(lambda: bool(plane.bus._listeners))
             await plane.bus.publish("risk.violation", {"event": "RECONCILIATION_DIFFERENCE", "differences": 5}, "x")
             await plane.bus.publish("risk.violation", {"event": ["BREAKER_CHANGE"], "logged": 7}, "y" * 1000)
             await plane.bus.publish("metrics.update", {"pnl_unrealized": -150})
@@ -182,9 +189,10 @@ def test_what_other_processes_publish_cannot_stop_the_alerts(tmp_path: Path) -> 
 def test_a_flood_is_bounded(tmp_path: Path) -> None:
     async def story() -> None:
         async with running(tmp_path, None, FILE_CHANNEL) as plane:
-            await until(lambda: bool(plane.bus._listeners))
-            for number in range(20_000):
-                plane.alerts.hear(event("ANOMALY", sequence=number + 1, reason="OVERFILL", instrument=str(number % 5000)))
+            for number in range(6_000):
+                plane.alerts.hear(
+                    event("ANOMALY", sequence=number + 1, reason="OVERFILL", instrument=str(number % 3000))
+                )
             assert len(plane.alerts._inbox) <= 2000
             await plane.told_of("Something that cannot be")
             await until(lambda: len(plane.alerts.open()) > 200)
@@ -197,7 +205,6 @@ def test_a_flood_is_bounded(tmp_path: Path) -> None:
 def test_without_its_store_it_still_cries(tmp_path: Path) -> None:
     async def story() -> None:
         async with running(tmp_path, None) as plane:
-            await until(lambda: bool(plane.bus._listeners))
 
             def broken(*_: object) -> int:
                 raise OpsError("the database does not answer")
@@ -223,7 +230,6 @@ def test_health_keys_and_lock_outs_are_told(tmp_path: Path) -> None:
         async with running(tmp_path, None, **words) as plane:
             await plane.told_of("[P3] ops plane: A key or token expires: token 7: it expires in 3 days")
             trail = plane.config.data / "access.jsonl"
-            await until(lambda: bool(plane.bus._listeners))
             with trail.open("a") as file:
                 file.write('{"what": "refused", "code": "LOCKED_OUT", "origin": "192.0.2.7"}\n')
             await plane.told_of("[P1] ops plane: Sign-ins locked out")

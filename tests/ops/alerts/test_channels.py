@@ -215,6 +215,19 @@ def test_a_secret_may_lie_in_a_file(tmp_path: Path) -> None:
     sender.store.close()
 
 
+def test_the_runbooks_telegram_variables_make_a_channel(tmp_path: Path) -> None:
+    config = ops(tmp_path, APPRISE.replace("PUSH_URL", "TELEGRAM_TOKEN"))
+
+    def said(**secrets: str) -> str:
+        return repr(vars(open_channels(config, secrets)["push"]))
+
+    assert "TELEGRAM_TOKEN is not set" in said()
+    assert "TELEGRAM_CHAT_ID is not set" in said(TELEGRAM_TOKEN="123456789:abcdefg_hijklmnop")
+    made = open_channels(config, {"TELEGRAM_TOKEN": "123456789:abcdefg_hijklmnop", "TELEGRAM_CHAT_ID": "12345678"})
+    service: Any = vars(made["push"])["_service"][0]
+    assert service.url(privacy=True).startswith("tgram://1...p/12345678/")
+
+
 def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "told.jsonl").mkdir()
     sender = Sender(tmp_path, BOOK + '[[channels]]\nname = "screen"\nkind = "console"\n', {})
@@ -228,6 +241,6 @@ def test_testing_channels(tmp_path: Path) -> None:
     answers: dict[str, Any] = asyncio.run(send_test(config, None, 0))
     assert answers == {"book": "", "hook": "channel hook: HOOK_URL is not set; notice 0 was not sent"}
     assert [one["kind"] for one in told(tmp_path)] == ["TEST"]
-    with pytest.raises(ChannelError, match="no channel other: ops.toml has book, hook"):
+    with pytest.raises(ChannelError, match="no channel other: ops"):
         asyncio.run(send_test(config, "other", 0))
     assert issubclass(ChannelError, OpsError)

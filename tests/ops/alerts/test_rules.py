@@ -3,6 +3,7 @@
 `quarterdeck.ops.alerts.model`: what each event and each figure says, and what it does not."""
 
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,13 +13,14 @@ import pytest
 from quarterdeck.config.ops import Thresholds
 from quarterdeck.ops.alerts.alerts import looked
 from quarterdeck.ops.alerts.by_event import EVENT_RULES, judge_event
-from quarterdeck.ops.alerts.by_figures import LOOKS, Sight, loss_severity
+from quarterdeck.ops.alerts.by_figures import LOOKS, Patience, Sight, loss_severity, patience_of
 from quarterdeck.ops.alerts.by_machine import MACHINE_LOOKS, component_cases, expiring_cases
 from quarterdeck.ops.alerts.machine import MachineFigures
 from quarterdeck.ops.alerts.model import Case, Severity
 from quarterdeck.ops.alerts.rules import INHIBITIONS, RULES
 from quarterdeck.ops.alerts.windows import Counter, DeskMemory, Samples, decimal_of
 from quarterdeck.ops.figures import DeskFigures
+from tests.desk.builders import desk_folder
 from tests.ops.alerts.builders import (
     BREAKER,
     FEED,
@@ -108,6 +110,23 @@ def test_figures_fire(rule: str, words: dict[str, Any], subject: str, severity: 
 )
 def test_figures_at_their_limits_do_not(rule: str, words: dict[str, Any]) -> None:
     assert rule not in found(changed(**words))
+
+
+def test_what_a_desks_own_settings_allow_is_no_alert() -> None:
+    slow = changed(feeds=(replace(FEED, age_s=100.0),), venues=(replace(VENUE, reconciled_age_s=300.0),))
+    patience = Patience({"XRP@sim": 120.0}, 600.0)
+    assert not [rule for rule, cases in looked(Sight(slow, DeskMemory(), LIMITS, patience)).items() if cases]
+    closed = looked(Sight(slow, DeskMemory(), LIMITS, Patience(closed=frozenset({"XRP@sim"}))))
+    assert not closed["feed-stale"]
+    assert closed["reconcile-old"]
+
+
+def test_patience_is_the_configurations(tmp_path: Path) -> None:
+    config = desk_folder(tmp_path)
+    patience = patience_of(config, HEALTHY)
+    assert patience.feed_s == {"XRP@sim": float(config.instruments[0].limits.stale_ms) / 1e3}
+    assert patience.reconcile_s == 3 * config.reconciliation.every_s
+    assert not patience.closed
 
 
 def test_a_dead_desk_says_nothing_of_its_market_and_a_stopped_one_that_it_is_over() -> None:

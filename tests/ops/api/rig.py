@@ -1,7 +1,7 @@
 """A real paper desk and a real ops plane, each a process of its own, with tokens of every kind.
 
-    alpha   the shipped desk, small, thirty times as fast as the clock; one port is bound to it
-    beta    another desk, which has never run; another port is bound to it, and a third one to both
+alpha   the shipped desk, small, thirty times as fast as the clock; one port is bound to it
+beta    another desk, which has never run; another port is bound to it, and a third one to both
 """
 
 import json

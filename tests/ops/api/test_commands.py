@@ -50,7 +50,7 @@ def test_a_kill_cancels_a_real_desks_orders_and_is_in_its_journal_with_who_and_w
 
 
 def test_who_is_no_operator_of_the_desk_may_make_it_safer_and_no_more(rig: Rig) -> None:
-    """The kill goes through unsigned, with the name in its origin; to let it trade again, a desk wants a name it knows."""
+    """The kill goes through unsigned, with the name in its origin; to trade again, a desk wants a name it knows."""
     answer = rig.post("/kill", role="stranger", content='{"enabled": false}')
     assert answer.status_code == 200, answer.text
     command = journaled(rig, answer.json()["desks"]["alpha"]["command_sequence"])

@@ -92,6 +92,12 @@ def test_health_and_metrics_are_open_on_loopback(rig: Rig) -> None:
         assert rig.get(path, role=None).status_code == 200, path
 
 
+def test_the_consoles_own_address_is_found(rig: Rig) -> None:
+    for path in ("/", "/console"):
+        answer = rig.get(path, role=None)
+        assert (answer.status_code, answer.headers["location"]) == (307, "http://127.0.0.1:8003/")
+
+
 def test_a_browser_sees_the_dashboard_with_the_token_as_its_password_and_commands_nothing(rig: Rig) -> None:
     asked = rig.get("/pnl_dashboard.html", role=None)
     assert asked.status_code == 401

@@ -27,7 +27,6 @@ from quarterdeck.ops.api.replies import SecretReply, encode
 from quarterdeck.ops.api.views import aggregate_portfolio, currency_of, position_list, risk_limits
 from quarterdeck.ops.figures import DeskFigures
 from quarterdeck.ops.store import Store
-from tests.desk.builders import desk_folder
 from tests.ops.figures.rig import open_desk
 
 ORDER = {"order_id": "1-1", "instrument": "XRP", "strategy": "SCALP", "side": "BUY", "price": "1.2", "quantity": "10"}

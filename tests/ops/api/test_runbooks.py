@@ -3,7 +3,7 @@
 The runbooks lie outside this repository: this is their list. A token is supplied as curl's own configuration would.
 What is tested: `quarterdeck.ops.api.trading`, `quarterdeck.ops.api.emergency`, `quarterdeck.ops.api.settings`,
 `quarterdeck.ops.api.health`, `quarterdeck.ops.api.admin`, `quarterdeck.ops.api.pages`, `quarterdeck.ops.api.views`,
-`quarterdeck.ops.api.shapes`.
+`quarterdeck.ops.api.shapes`, `quarterdeck.ops.api.bodies`.
 """
 
 from dataclasses import dataclass, field

@@ -25,7 +25,7 @@ class Redis:
             self.port = int(probe.getsockname()[1])
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._command = [found, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder)]
-        self._command += ["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--loglevel", "warning"]
+        self._command += ["--appendonly", "yes", "--appendfsync", "no", "--save", "", "--loglevel", "warning"]
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 

@@ -1,7 +1,7 @@
 """A real paper desk and a real console, each a process of its own, two people with second factors, and Chromium."""
 
+import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +18,7 @@ from pyotp.totp import TOTP
 
 from quarterdeck.config.ops import load_ops
 from quarterdeck.ops.access import Gate, Role
+from quarterdeck.ops.access.doors import Doors
 from quarterdeck.ops.alerts.book import AlertBook, fire
 from quarterdeck.ops.alerts.model import Alert, Finding, Severity
 from quarterdeck.ops.store import Store
@@ -25,10 +26,10 @@ from tests.desk.builders import REPOSITORY, desk_folder
 
 DESK = "alpha"
 PASSWORD = "seven grey geese over water"
-PEOPLE = {"operator-1": Role.OPERATOR, "operator-2": Role.RISK}
+PEOPLE = ("operator-1", "operator-2", "operator-3", "operator-4")
 PATIENCE_S = 150.0  # many tests share few processors
-SPEED = "60"  # the desk trades every few seconds
-PROGRAM = (sys.executable, "-c", "import quarterdeck.cli.console; from quarterdeck.cli import main; main()")
+SPEED = "40"  # the desk trades every few seconds
+PROGRAM = (sys.executable, "-c", "from quarterdeck.cli import main; main()")
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -56,7 +57,8 @@ class Rig:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, free_port()
-        desk_folder(folder / DESK, ('name = "xrpliquid"', f'name = "{DESK}"'))
+        known = ('people = ["operator-1", "operator-2"]', f"people = {json.dumps(PEOPLE)}")
+        desk_folder(folder / DESK, ('name = "xrpliquid"', f'name = "{DESK}"'), known)
         report = folder / DESK / "reports" / "risk"
         report.mkdir(parents=True)
         (report / "var_es.json").write_text('{"var_95": 0.01}\n')
@@ -101,8 +103,8 @@ class Rig:
     def _people(self) -> dict[str, TOTP]:
         gate = Gate(self.store, self.config.access, True, self.config.data / "access.jsonl")
         factors = {}
-        for name, role in PEOPLE.items():
-            gate.people.add(name, role)
+        for name in PEOPLE:
+            gate.people.add(name, Role.RISK)
             gate.people.set_password(name, PASSWORD)
             factors[name] = TOTP(gate.people.set_totp(name)[0])
         gate.close()
@@ -170,24 +172,31 @@ class Screen:
         page.get_by_label("Code of your authenticator").fill(self.rig.code(person))
         page.keyboard.press("Enter")
 
+    def enter(self, person: str) -> None:
+        """A session without the sign-in's page: a code that was used there is of no use to another session."""
+        secret, _ = Doors(self.rig.store, time.time_ns).open_session(person, "a test")
+        self.context.add_cookies([{"name": "quarterdeck_session", "value": secret, "url": self.rig.url}])
+
     def open(self, path: str) -> None:
         self.page.goto(self.rig.url + path)
         self.page.locator("h1").wait_for()
 
-    def command(self, word: str, person: str, why: str = "a drill") -> str:
-        """Says an emergency word to the desk, as a person does; returns the answer that is shown."""
+    def command(self, word: str, person: str, answer: str, approval: str = "") -> str:
+        """Says an emergency word to the desk, as a person does; returns what is shown once it has such an answer."""
         page = self.page
         if page.locator(f".bar-buttons > [data-word={word}]").count() == 0:
             page.locator(".bar summary").click()
         page.locator(f".bar [data-word={word}]").click()
         dialogue = page.get_by_role("dialog")
-        dialogue.get_by_label("Why").fill(why)
+        dialogue.get_by_label("Why").fill("a drill")
         dialogue.get_by_label(f"Type {DESK} to confirm").fill(DESK)
         dialogue.get_by_label("Code of your authenticator").fill(self.rig.code(person))
+        if approval:
+            dialogue.get_by_label("Approval of a second person").fill(approval)
         page.keyboard.press("Enter")
-        answer = page.locator(".toast", has_text=f"{word}: ").last
-        answer.wait_for()
-        return answer.inner_text()
+        shown = page.locator(".toast", has_text=answer).last
+        shown.wait_for()
+        return shown.inner_text()
 
     def picture(self, what: str) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -201,7 +210,3 @@ def artefacts(folder: Path) -> Path:
     """Where screenshots are kept: QUARTERDECK_ARTEFACTS, or the test's own folder."""
     named = os.environ.get(ARTEFACTS_VARIABLE)
     return Path(named) / "console" if named else folder
-
-
-def chromium_is_there() -> bool:
-    return shutil.which(CHROMIUM) is not None

@@ -5,8 +5,6 @@ What is tested: `quarterdeck.ops.console.pages`, `quarterdeck.ops.console.servin
 """
 
 import re
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,10 +13,9 @@ import httpx
 import pytest
 from playwright.sync_api import Browser
 
-from quarterdeck.ops.access.doors import Doors
 from quarterdeck.ops.alerts.model import State
 from quarterdeck.ops.console.looks import contrast
-from tests.ops.console.rig import DESK, PASSWORD, PROGRAM, Rig, Screen, artefacts, chromium, running, until
+from tests.ops.console.rig import DESK, PASSWORD, Rig, Screen, artefacts, chromium, running, until
 
 TABS = ("trading", "charts", "rails", "strategies", "venues", "reconciliation", "health", "reports", "audit", "logs")
 
@@ -132,8 +129,7 @@ def test_an_emergency(rig: Rig, browser: Browser, tmp_path: Path, size: str, sch
     screen.open(f"/desk/{DESK}")
     page.locator("tr", has_text="Accepted").first.wait_for()
     kill(screen, person)
-    answer = screen.command("resume", person)
-    assert "resume: done" in answer
+    screen.command("resume", person, "resume: done")
     page.locator(".bar-state", has_text="killed").wait_for(state="detached")
     assert screen.troubles == []
     assert {urlsplit(url).hostname for url in screen.asked_for} == {"127.0.0.1"}
@@ -193,8 +189,7 @@ def as_hex(colour: str) -> str:
 def test_every_tab(rig: Rig, browser: Browser, tmp_path: Path, size: str, scheme: str) -> None:
     screen = Screen(rig, browser, size, scheme, artefacts(tmp_path))
     page = screen.page
-    session = {"wide": "operator-1", "phone": "operator-2"}[size]
-    screen.context.add_cookies([{"name": "quarterdeck_session", "value": open_session(rig, session), "url": rig.url}])
+    screen.enter("operator-1")
     screen.open(f"/desk/{DESK}")
     page.locator("[role=tab]").first.focus()
     for tab in TABS:
@@ -207,23 +202,40 @@ def test_every_tab(rig: Rig, browser: Browser, tmp_path: Path, size: str, scheme
         screen.picture(tab)
         check(screen)
         page.keyboard.press("ArrowRight")
-    assert page.evaluate("location.pathname") == f"/desk/{DESK}/trading"
+    page.wait_for_url(f"{rig.url}/desk/{DESK}/trading")
     assert screen.troubles == []
     screen.close()
 
 
-def open_session(rig: Rig, person: str) -> str:
-    """A session without the sign-in's page: its code was used there, and each is good for one session."""
-    return Doors(rig.store, time.time_ns).open_session(person, "a test")[0]
+def test_a_second_person_approves(rig: Rig, browser: Browser, tmp_path: Path) -> None:
+    asking, approving = (Screen(rig, browser, "wide", "light", artefacts(tmp_path)) for _ in range(2))
+    asking.enter("operator-3")
+    approving.enter("operator-4")
+    asking.open(f"/desk/{DESK}")
+    said = asking.command("unlock", "operator-3", "Nothing was sent")
+    found = re.search(r"apv_\w+", said)
+    assert found is not None, said
+    approving.open("/alarms")
+    approving.page.get_by_role("button", name="Approve…").click()
+    dialogue = approving.page.get_by_role("dialog")
+    assert '{"verb":"unlock"}' in dialogue.inner_text()
+    dialogue.get_by_label("Code of your authenticator").fill(rig.code("operator-4"))
+    approving.picture("approve")
+    approving.page.keyboard.press("Enter")
+    approving.page.locator(".toast", has_text="Approved: unlock").wait_for()
+    asking.command("unlock", "operator-3", "unlock: done", approval=found[0])
+    for screen in (asking, approving):
+        assert screen.troubles == []
+        screen.close()
 
 
 def test_search_and_themes(rig: Rig, browser: Browser, tmp_path: Path) -> None:
     screen = Screen(rig, browser, "wide", "light", artefacts(tmp_path))
     page = screen.page
-    value = open_session(rig, "operator-1")
-    screen.context.add_cookies([{"name": "quarterdeck_session", "value": value, "url": rig.url}])
+    screen.enter("operator-1")
     screen.open(f"/desk/{DESK}/reports")
-    with httpx.Client(base_url=rig.url, cookies={"quarterdeck_session": value}) as client:
+    kept = {one["name"]: one["value"] for one in screen.context.cookies()}
+    with httpx.Client(base_url=rig.url, cookies=kept) as client:
         assert client.get(f"/desk/{DESK}/report/risk/var_es.json").json() == {"var_95": 0.01}
         assert client.get(f"/desk/{DESK}/report/%2e%2e/desk.toml").status_code == 404
         assert client.get("/desk/nobody").status_code == 404
@@ -246,10 +258,3 @@ def test_search_and_themes(rig: Rig, browser: Browser, tmp_path: Path) -> None:
     page.goto(f"{rig.url}/")
     assert page.url == f"{rig.url}/sign-in"
     screen.close()
-
-
-def test_beyond_loopback_it_wants_tls(rig: Rig) -> None:
-    command = [*PROGRAM, "console", str(rig.folder), "--host", "0.0.0.0"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 2
-    assert "--tls-certificate" in done.stderr

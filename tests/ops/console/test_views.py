@@ -27,7 +27,7 @@ from quarterdeck.ops.console.commanding import WORDS, answer_words, command_of, 
 from quarterdeck.ops.console.frame import Person, answers, chosen_desks, desk_state, dialogue, emergency_bar, header
 from quarterdeck.ops.console.looks import DARK, LIGHT, PAIRS, asset, contrast
 from quarterdeck.ops.console.markup import Markup, tag
-from quarterdeck.ops.console.overview import overview
+from quarterdeck.ops.console.overview import is_old, overview, stale
 from quarterdeck.ops.console.pieces import Column, meter, sparkline, table
 from quarterdeck.ops.console.records import access_lines, audit_tab, logs_tab, reports_tab
 from quarterdeck.ops.console.standing import health_tab, rails_tab, reconciliation_tab, strategies_tab, venues_tab
@@ -181,6 +181,18 @@ def test_the_overview_shows_what_one_must_know(tmp_path: Path) -> None:
     assert "another version" in text_of(overview({"xrpliquid": held}, ("xrpliquid",), 0))
 
 
+def test_a_feed_is_old_when_its_own_rail_says_so() -> None:
+    seen = desk_figures()
+    feed = msgspec.structs.replace(seen.feeds[0], age_s=20.0)
+    assert not is_old(seen, feed)
+    limit = rail("STALE_DATA", 2.0, scope="instrument:XRP", limit=Decimal(10), unit="s")
+    strict = desk_figures(rails=(limit,), feeds=(feed,))
+    assert is_old(strict, feed)
+    assert stale(strict)
+    assert stale(desk_figures(alive=False))
+    assert not stale(seen)
+
+
 def test_the_bar_and_the_header_name_what_they_are_for(tmp_path: Path) -> None:
     held = {"xrpliquid": memory(tmp_path, desk_figures())}
     bar = emergency_bar(View("overview"), OPERATOR, held)
@@ -271,10 +283,13 @@ def test_rails_are_sorted_by_how_full_they_are(tmp_path: Path) -> None:
 def test_the_other_tabs_show_what_there_is(tmp_path: Path) -> None:
     held = memory(tmp_path, desk_figures())
     seen, config, view = desk_figures(), held.desk.config, View("desk", desk="xrpliquid")
-    assert "0.85 of 1.00" not in text_of(strategies_tab(desk_figures(rails=()), config))
-    assert "300.00 of 1.00" in text_of(strategies_tab(seen, config))
+    assert "of 1.00" not in text_of(strategies_tab(desk_figures(rails=()), config))
+    assert "0.85 of 1.00" in text_of(strategies_tab(seen, config))
     assert "connected" in text_of(venues_tab(seen))
-    assert "agree" in text_of(reconciliation_tab(seen))
+    assert "nothing to compare with" in text_of(reconciliation_tab(seen))
+    assert "Not every venue" in text_of(reconciliation_tab(desk_figures(mode="live")))
+    compared = msgspec.structs.replace(seen.venues[0], reconciled_age_s=2.0)
+    assert "agree" in text_of(reconciliation_tab(desk_figures(mode="live", venues=(compared,))))
     differing = desk_figures(differences=({"instrument": "XRP", "here": "20", "there": "25"},), unknown_orders=2)
     assert "here 20, there 25" in text_of(reconciliation_tab(differing))
     component = Component(status=Status.DEGRADED, message=EVIL, last_check="2026-01-01T00:00:00Z",

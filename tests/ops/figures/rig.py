@@ -47,6 +47,9 @@ class Shown:
             "pid": os.getpid(),
             "started_ns": 1,
             **self.session.vitals(),
+            "clock_ns": int(
+                self.state["time_ns"]
+            ),  # a fast clock would make prices old while a test does something else
             "shown_ns": time.time_ns(),
             "ended": False,
             "backup": {"enabled": False, "running": False, "ended": None, "error": None},

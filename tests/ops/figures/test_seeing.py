@@ -5,6 +5,9 @@ And the parts that they are read with: `quarterdeck.ops.reading.statement`, `qua
 `quarterdeck.ops.reading.standing`.
 """
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -14,12 +17,13 @@ import msgspec
 import pytest
 
 from quarterdeck.desk.narrative import money_text
-from quarterdeck.desk.publishing import Edition
+from quarterdeck.desk.publishing import Edition, Reader
 from quarterdeck.desk.status import profit
 from quarterdeck.desk.wire import Command, Verb
 from quarterdeck.errors import OpsError
 from quarterdeck.kernel import exposure, windows
-from quarterdeck.kernel.vocabulary import DeskLimit, EventKind, OrderStatus, Reason
+from quarterdeck.kernel.records import INSTRUMENTS
+from quarterdeck.kernel.vocabulary import DeskLimit, OrderStatus, Reason
 from quarterdeck.ops.figures import DeskFigures, RailFigures
 from quarterdeck.ops.reading import parts, stakes
 from quarterdeck.ops.reading.rails import rails
@@ -33,8 +37,7 @@ from tests.ops.figures.rig import Shown, open_desk
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     """A desk that holds a position and has orders open."""
     running = open_desk(tmp_path_factory.mktemp("figures") / "desk")
-    running.pump(lambda state: state["kinds"][EventKind.FILL] and state["open_count"] and state["equity"])
-    running.pump(lambda state: state["instruments"][0]["unrealised"] != 0)
+    running.pump(lambda state: state["open_count"] and state["instruments"][0]["unrealised"] != 0)
     yield running
     running.close()
 
@@ -207,6 +210,84 @@ def test_what_holds_entries_back_is_said(shown: Shown) -> None:
     assert locked.holding_back == ("the desk is locked: `quarterdeck unlock` opens it",)
     shown.session.obey(Command(verb=Verb.UNLOCK, person="operator-1"))
     assert shown.figures().trading is True
+
+
+def test_money_in_another_currency_is_at_its_present_rate(shown: Shown) -> None:
+    states: Any = shown.session.desk.states.copy()
+    states[0]["accounts"][0]["rate_ppb"] = 1_500_000_000
+    found = figures(Edition(1, shown.session.vitals(), states), shown.config, shown.desk.names, True)
+    units, result = 10**shown.config.base_exponent, profit(states)
+    for name in ("realised", "unrealised", "fees", "funding"):
+        assert int(getattr(found, name) * units) == getattr(result, name)
+    assert found.cash == found.purses[0].cash * Decimal("1.5")
+    assert found.exposure == found.feeds[0].exposure == found.positions[0].value
+    assert found.positions[0].mark_price is not None
+    assert found.positions[0].value == Decimal("1.5") * found.positions[0].mark_price * found.positions[0].quantity
+
+
+def test_what_a_real_venue_has_said(shown: Shown) -> None:
+    states: Any = shown.session.desk.states.copy()
+    vitals = shown.session.vitals()
+    now = max(int(states[0]["time_ns"]), int(str(vitals["clock_ns"])))
+    venue, account = states[0]["venues"][0], states[0]["accounts"][0]
+    venue["reconciled_ns"] = now - 3_000_000_000
+    venue["error_open"] = 1
+    for window, count in (("results", 20), ("errors", 5)):
+        venue[window]["bucket"] = now // int(venue[window]["bucket_ns"])
+        venue[window]["counts"][int(venue[window]["bucket"]) % 64] = count
+        venue[window]["total"] = count
+    account["venue_cash"], account["venue_cash_ns"] = 12_345_000_000, now
+    states[0]["instruments"][0]["unreconciled"] = 1
+    words = {**vitals, "differences": [{"instrument": "XRP", "lots": 3}], "latency": {"venues": {"v": {"ask": [1]}}}}
+    found = figures(Edition(1, words, states), shown.config, shown.desk.names, True)
+    assert found.venues[0].reconciled_age_s == pytest.approx(3)
+    assert (found.venues[0].error_rate, found.venues[0].error_breaker) == (0.25, "open")
+    assert found.purses[0].venue_cash == Decimal("123.45")
+    assert rail(found, Reason.VENUE_BREAKER_OPEN, "venue:hyperliquid").use == Decimal("0.25")
+    assert found.differences == ({"instrument": "XRP", "lots": 3},)
+    assert found.latency == {"v": {"ask": (1,)}}
+    assert any("XRP differs from its venue" in sentence for sentence in found.holding_back)
+    assert any("breaker is open" in sentence for sentence in found.holding_back)
+
+
+OTHER_CAPACITY = """
+import sys
+from pathlib import Path
+from quarterdeck.desk.publishing import Publisher
+from quarterdeck.kernel.layout import allocate
+from quarterdeck.kernel.records import INSTRUMENTS, STATE
+
+states = allocate(STATE)
+state = states[0]
+state["epoch"], state["instruments_count"], state["strategies_count"], state["accounts_count"] = 1, 2, 3, 1
+state["accounts"]["rate_ppb"] = 10**9
+state["instruments"]["terms"][:, 3] = 100
+state["positions"]["quantity"][1 * INSTRUMENTS + 1] = 7
+Publisher(Path(sys.argv[1]), STATE.itemsize).publish(states, {"ended": False})
+print(INSTRUMENTS)
+"""
+
+
+def test_a_desk_of_another_capacity_is_read(shown: Shown, tmp_path: Path) -> None:
+    path = tmp_path / "shown"
+    said = subprocess.run(
+        [sys.executable, "-c", OTHER_CAPACITY, str(path)], capture_output=True, text=True, check=True,
+        env={**os.environ, "QUARTERDECK_CAPACITY": "standard", "PYTHONPATH": os.pathsep.join(sys.path)},
+    ).stdout  # fmt: skip
+    assert int(said) > INSTRUMENTS
+    with Reader(path) as reader:
+        edition = reader.read()
+    assert edition is not None
+    found = figures(edition, shown.config, shown.desk.names, True)
+    assert [(one.strategy, one.instrument) for one in found.positions] == [("SCALP", "XRP/USDC")]
+
+
+def test_orders_may_be_left_out(shown: Shown) -> None:
+    shown.publish()
+    found = see(shown.desk, with_orders=False)
+    assert found is not None
+    assert found.orders == ()
+    assert found.open_orders == int(shown.state["open_count"])
 
 
 def test_see_reads_the_newest_copy_once(shown: Shown, tmp_path: Path) -> None:

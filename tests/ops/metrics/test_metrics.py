@@ -118,6 +118,18 @@ def test_gauges_are_the_figures(shown: Shown, store: Store) -> None:
     assert value(found, "hat_manifesto_margin_ratio") == pytest.approx(purse.share)
 
 
+def test_answers_of_venues_are_measured_by_the_desk(shown: Shown, store: Store) -> None:
+    answers = [0] * 41
+    answers[27] = 3  # of up to 134 ms
+    shown.publish(latency={"venues": {"hyperliquid": {"submit": answers}}})
+    metrics = Metrics({"xrpliquid": shown.desk}, store)
+    found = samples(metrics.collect())
+    metrics.close()
+    labels = {"endpoint": "hyperliquid", "method": "submit"}
+    assert value(found, "broker_api_latency_seconds_bucket", le=repr(2**27 / 1e9), **labels) == 3
+    assert value(found, "broker_api_latency_seconds_bucket", le=repr(2**26 / 1e9), **labels) == 0
+
+
 def test_counters_are_the_journals(shown: Shown, store: Store) -> None:
     found, state = scrape(shown, store), shown.state
     fills = int(state["kinds"][EventKind.FILL])
@@ -138,6 +150,8 @@ def test_counters_are_the_journals(shown: Shown, store: Store) -> None:
     assert value(found, "submit_to_ack_ms_sum") == pytest.approx(1000 * seconds)
     assert seconds / accepted >= 0.1  # the simulated venue's two latencies of 50 ms
     assert value(found, "submit_to_ack_ms_bucket", le="100.0") < accepted
+    slipped = value(found, "hat_manifesto_slippage_bps_bucket", le="+Inf")  # buckets below zero: no sum, no count
+    assert slipped == fills
     assert value(found, "quarterdeck_metrics_store_up") == 1
     assert value(found, "quarterdeck_log_lines_unreadable_total") == 0
 

@@ -19,7 +19,7 @@ from quarterdeck.config.ops import OpsConfig
 from quarterdeck.errors import OpsError, QuarterdeckError
 from quarterdeck.ops.alerts.book import AlertBook, money_row
 from quarterdeck.ops.alerts.by_event import judge_event
-from quarterdeck.ops.alerts.by_figures import LOOKS, Sight
+from quarterdeck.ops.alerts.by_figures import LOOKS, Sight, patience_of
 from quarterdeck.ops.alerts.by_machine import MACHINE_LOOKS, component_cases, expiring_cases
 from quarterdeck.ops.alerts.channels import Channel, channel_secrets, open_channels, send_test
 from quarterdeck.ops.alerts.dispatch import Dispatcher
@@ -93,6 +93,8 @@ class Alerts:
         self._looked_ns = 0
         self._vital: dict[str, Any] = {}
         self._money_ns: dict[str, int] = {}
+        self._end_hearing: Callable[[], None] | None = None
+        self._listen()  # before anything is published: what nobody hears is lost
 
     # what people do, and look at
 
@@ -130,10 +132,11 @@ class Alerts:
     # running
 
     async def run(self) -> None:
-        """Hears, looks, and tells, until it is cancelled."""
-        await asyncio.to_thread(self._engine.load)
-        end = self._bus.listen(self.hear)
+        """Hears, looks, and tells, until it is cancelled; it may be begun again."""
+        self._listen()
         try:
+            with contextlib.suppress(OpsError):  # then the work, which reads it too, says so
+                await asyncio.to_thread(self._engine.load)
             async with asyncio.TaskGroup() as group:
                 for name, desk in self._desks.items():
                     group.create_task(self._every(_LOOK_S, lambda name=name, desk=desk: self._look(name, desk)))
@@ -144,9 +147,15 @@ class Alerts:
                 group.create_task(self._work())
                 group.create_task(self._dispatcher.run())
         finally:
-            end()
+            if self._end_hearing is not None:
+                self._end_hearing()
+                self._end_hearing = None
             for desk in self._desks.values():
                 desk.close()
+
+    def _listen(self) -> None:
+        if self._end_hearing is None:
+            self._end_hearing = self._bus.listen(self.hear)
 
     def hear(self, event: Event) -> None:
         """Takes an event of the bus: judges it at once. For the event loop's thread."""
@@ -204,7 +213,7 @@ class Alerts:
         unreadable: list[Case] = []
         figures: DeskFigures | None = None
         try:
-            figures = await asyncio.to_thread(see, desk)
+            figures = await asyncio.to_thread(see, desk, with_orders=False)
         except QuarterdeckError as error:
             unreadable.append(Case("desk", str(error)))
         found: dict[str, list[Case]] = {"figures-unreadable": unreadable}
@@ -212,7 +221,7 @@ class Alerts:
         if figures is not None:
             memory = self._memories[name]
             memory.see(figures)
-            found |= looked(Sight(figures, memory, self._config.thresholds))
+            found |= looked(Sight(figures, memory, self._config.thresholds, patience_of(desk.config, figures)))
             sequence = figures.sequence
             await self._keep_money(name, figures)
         self._looked_ns = self._wall()

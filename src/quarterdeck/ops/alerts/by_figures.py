@@ -6,18 +6,34 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from quarterdeck.config import DeskConfig
 from quarterdeck.config.ops import Thresholds
 from quarterdeck.ops.alerts.by_event import killed_stage
 from quarterdeck.ops.alerts.model import Case, Severity
 from quarterdeck.ops.alerts.windows import DeskMemory
-from quarterdeck.ops.figures import DeskFigures
+from quarterdeck.ops.figures import DeskFigures, RailFigures
+from quarterdeck.strategies.sessions import sessions_of
 
-__all__ = ["LOOKS", "Look", "Sight", "loss_severity"]
+__all__ = ["LOOKS", "Look", "Patience", "Sight", "loss_severity", "patience_of"]
 
+_TOLD_ELSEWHERE: Final = ("STALE_DATA", "VENUE_BREAKER_OPEN", "ALERTS_UNACKNOWLEDGED")
 _SAMPLES_MIN: Final = 20  # orders or fills, below which a share says nothing
 _GRADES: Final = {"WARNING": Severity.P3, "CRITICAL": Severity.P2, "KILLED": Severity.P1}
+_EXCHANGE_OF_EQUITIES: Final = "XNYS"
+_ROUNDS_MISSED: Final = 3  # of the desk's own rounds of reconciliation
 _LARGE: Final = Decimal(10_000)
 _MODERATE: Final = Decimal(1_000)
+
+
+class Patience(msgspec.Struct, frozen=True):
+    """What a desk's own settings allow beyond the thresholds: seconds of its own time, and instruments that rest.
+
+    A paced desk's prices and rounds come more slowly, and a closed exchange has no prices.
+    """
+
+    feed_s: dict[str, float] = {}
+    reconcile_s: float = 0.0
+    closed: frozenset[str] = frozenset()
 
 
 class Sight(msgspec.Struct, frozen=True):
@@ -26,6 +42,7 @@ class Sight(msgspec.Struct, frozen=True):
     figures: DeskFigures
     memory: DeskMemory
     limits: Thresholds
+    patience: Patience = Patience()
 
 
 Look: TypeAlias = Callable[[Sight], Iterator[Case]]
@@ -34,6 +51,18 @@ Look: TypeAlias = Callable[[Sight], Iterator[Case]]
 def loss_severity(loss: Decimal) -> Severity:
     """By the runbook's levels: over 10,000 is P0, 1,000 to 10,000 is P1, less is P2."""
     return Severity.P0 if loss > _LARGE else Severity.P1 if loss >= _MODERATE else Severity.P2
+
+
+def patience_of(config: DeskConfig, figures: DeskFigures) -> Patience:
+    """What the desk's configuration allows at the time of its figures."""
+    feeds = list(zip(config.instruments, figures.feeds, strict=False))
+    equities = frozenset(feed.instrument for one, feed in feeds if one.kind == "equity")
+    rests = bool(equities) and sessions_of(_EXCHANGE_OF_EQUITIES).at(figures.time_ns) is None
+    return Patience(
+        {feed.instrument: float(one.limits.stale_ms) / 1e3 for one, feed in feeds},
+        float(_ROUNDS_MISSED * config.reconciliation.every_s),
+        equities if rests else frozenset[str](),
+    )
 
 
 def _dead(sight: Sight) -> Iterator[Case]:
@@ -116,14 +145,19 @@ def _large_loss(sight: Sight) -> Iterator[Case]:
         yield Case("desk", said, min(loss_severity(fell), Severity.P1))
 
 
+def _own_rails(sight: Sight) -> Iterator[RailFigures]:
+    """The limits about which no other rule says more."""
+    return (rail for rail in sight.figures.rails if rail.rail not in _TOLD_ELSEWHERE)
+
+
 def _rails_near(sight: Sight) -> Iterator[Case]:
-    for rail in sight.figures.rails:
+    for rail in _own_rails(sight):
         if rail.share < 1 and (rail.warned or rail.share >= float(sight.limits.limit_share)):
             yield Case(f"{rail.rail} {rail.scope}", f"{rail.rail} of {rail.scope}: {rail.share:.0%} of the limit used")
 
 
 def _rails_reached(sight: Sight) -> Iterator[Case]:
-    for rail in sight.figures.rails:
+    for rail in _own_rails(sight):
         if rail.share >= 1:
             said = f"{rail.rail} of {rail.scope}: {rail.use:f} of {rail.limit:f} {rail.unit}"
             yield Case(f"{rail.rail} {rail.scope}", said)
@@ -156,7 +190,8 @@ def _venue_errors(sight: Sight) -> Iterator[Case]:
 
 def _feed_stale(sight: Sight) -> Iterator[Case]:
     for feed in sight.figures.feeds:
-        if feed.age_s is not None and feed.age_s > sight.limits.feed_age_s:
+        allowed_s = max(float(sight.limits.feed_age_s), sight.patience.feed_s.get(feed.instrument, 0.0))
+        if feed.age_s is not None and feed.age_s > allowed_s and feed.instrument not in sight.patience.closed:
             said = f"no price of {feed.instrument} for {feed.age_s:.0f} s"
             yield Case(feed.instrument, said, facts={"venue": feed.venue})
 
@@ -180,8 +215,9 @@ def _strangers(sight: Sight) -> Iterator[Case]:
 
 
 def _reconcile_old(sight: Sight) -> Iterator[Case]:
+    allowed_s = max(float(sight.limits.reconcile_age_s), sight.patience.reconcile_s)
     for venue in sight.figures.venues:
-        if venue.reconciled_age_s is not None and venue.reconciled_age_s > sight.limits.reconcile_age_s:
+        if venue.reconciled_age_s is not None and venue.reconciled_age_s > allowed_s:
             yield Case(venue.name, f"{venue.name} was last reconciled {venue.reconciled_age_s:.0f} s ago")
 
 

@@ -1,7 +1,8 @@
 """The ways to reach people: console, file, webhook, and all that Apprise knows (Telegram, Slack, e-mail, SMS...).
 
 A channel sends or raises ChannelError, within a bounded time. Where it leads is a secret: it comes from the environment
-or the credentials file, and stands in no error and no log.
+or the credentials file, and stands in no error and no log. A channel whose `url_variable` is TELEGRAM_TOKEN is that
+bot's, in the chat that TELEGRAM_CHAT_ID names.
 """
 
 import asyncio
@@ -27,6 +28,8 @@ __all__ = ["SEND_TIMEOUT_S", "Channel", "ChannelError", "channel_secrets", "open
 
 SEND_TIMEOUT_S: Final = 10.0
 _APPRISE: Final = cast(Any, apprise)  # it ships no types
+_BOT: Final = "TELEGRAM_TOKEN"  # as the hmm-ops runbook names it
+_CHAT: Final = "TELEGRAM_CHAT_ID"
 _TALKATIVE: Final = ("httpx", "httpcore", "apprise", "urllib3")  # they would log the addresses that they call
 
 
@@ -197,21 +200,30 @@ def _channel(
     if settings.kind == "file":
         return _File(settings.name, folder / (settings.path or f"ops/{settings.name}.jsonl"))
     try:
-        url = _secret(settings.url_variable, secrets)
-    except (KeyError, OSError, AuditError) as error:
-        why = str(error) if isinstance(error, AuditError) else f"{settings.url_variable or 'url_variable'} is not set"
-        return _Unset(settings.name, why)
+        url = _url(settings, secrets)
+    except KeyError as error:
+        return _Unset(settings.name, f"{error.args[0]} is not set")
+    except OSError as error:
+        return _Unset(settings.name, f"the file that {settings.url_variable}_FILE names: {error.strerror}")
+    except AuditError as error:
+        return _Unset(settings.name, str(error))
     try:
         return _Webhook(settings.name, url) if settings.kind == "webhook" else _Apprise(settings.name, url)
     except ChannelError as error:
         return _Unset(settings.name, str(error).split(": ", 1)[1])
 
 
+def _url(settings: ChannelSettings, secrets: Mapping[str, str]) -> str:
+    """Where a channel leads. KeyError names what is missing; OSError: a file that is named cannot be read."""
+    if settings.url_variable == _BOT and settings.kind == "apprise":
+        return f"tgram://{_secret(_BOT, secrets)}/{_secret(_CHAT, secrets)}"
+    return _secret(settings.url_variable or "url_variable", secrets)
+
+
 def _secret(name: str, secrets: Mapping[str, str]) -> str:
-    """A secret by its variable's name, or from the file that NAME_FILE names. KeyError, OSError: it is not there."""
-    if not name:
-        raise KeyError(name)
-    try:
+    """A secret by its variable's name, or from the file that NAME_FILE names. KeyError names what is missing."""
+    if secrets.get(name):
         return secrets[name]
-    except KeyError:
+    if secrets.get(f"{name}_FILE"):
         return Path(secrets[f"{name}_FILE"]).read_text(encoding="utf-8").strip()
+    raise KeyError(name)

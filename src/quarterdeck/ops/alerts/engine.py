@@ -72,31 +72,27 @@ class Engine:
     # findings
 
     def _take(self, line: Connection, findings: Sequence[Finding], now_ns: int) -> None:
+        """Each finding becomes an alert, or a repeat or the end of one; of one kind, too many subjects become one."""
         wanted = [one for one in findings if one.rule not in self._settings.alerts.disabled]
         if not wanted:
             return
-        known = newest(line, {one.fingerprint for one in wanted})
+        known: dict[str, Alert | None] = {**newest(line, {one.fingerprint for one in wanted})}
         subjects: dict[str, int] = defaultdict(int)
         for alert in _standing(line):
             subjects[alert.group] += 1
-        for one in wanted:
-            finding, alert = one, known.get(one.fingerprint)
-            if alert is not None and _heard_before(finding, alert):
+        others: dict[str, Finding] = {}
+        for finding in wanted:
+            alert = known.get(finding.fingerprint)
+            group = f"{finding.rule}|{finding.desk}"
+            is_new = not finding.clears and (alert is None or alert.state is State.RESOLVED)
+            if is_new and subjects[group] >= _SUBJECTS_MAX:
+                others[group] = _as_others(finding, others.get(group))
                 continue
-            if finding.clears:
-                if alert is not None and alert.state is not State.RESOLVED:
-                    known[finding.fingerprint] = _resolve(line, alert, finding, now_ns)
-                continue
-            if alert is None or alert.state is State.RESOLVED:
-                group = f"{finding.rule}|{finding.desk}"
-                if subjects[group] >= _SUBJECTS_MAX:
-                    finding = _as_others(finding)
-                    alert = newest(line, [finding.fingerprint]).get(finding.fingerprint)
-                subjects[group] += 1
-            if alert is None or alert.state is State.RESOLVED:
-                known[finding.fingerprint] = _read(line, fire(line, finding, now_ns))
-            else:
-                known[finding.fingerprint] = _again(line, alert, finding, now_ns)
+            subjects[group] += is_new
+            known[finding.fingerprint] = _taken(line, finding, alert, now_ns)
+        rest = newest(line, {one.fingerprint for one in others.values()})
+        for finding in others.values():
+            _taken(line, finding, rest.get(finding.fingerprint), now_ns)
 
     # what is held back
 
@@ -273,9 +269,24 @@ def _again(line: Connection, alert: Alert, finding: Finding, now_ns: int) -> Ale
     return _read(line, alert.id)
 
 
-def _as_others(finding: Finding) -> Finding:
+def _taken(line: Connection, finding: Finding, alert: Alert | None, now_ns: int) -> Alert | None:
+    """Takes one finding into the newest alert of its fingerprint, or makes one; returns what that is then."""
+    if alert is not None and _heard_before(finding, alert):
+        return alert
+    if finding.clears:
+        stands = alert is not None and alert.state is not State.RESOLVED
+        return _resolve(line, alert, finding, now_ns) if alert is not None and stands else alert
+    if alert is None or alert.state is State.RESOLVED:
+        return _read(line, fire(line, finding, now_ns))
+    return _again(line, alert, finding, now_ns)
+
+
+def _as_others(finding: Finding, before: Finding | None) -> Finding:
+    """A finding without a subject of its own, counted together with those before it."""
     said = f"more than {_SUBJECTS_MAX} at once; the newest: {finding.summary}"
-    return msgspec.structs.replace(finding, subject=OTHERS, summary=said)
+    count = finding.count + (0 if before is None else before.count)
+    worst = finding.severity if before is None else min(finding.severity, before.severity)
+    return msgspec.structs.replace(finding, subject=OTHERS, summary=said, count=count, severity=worst)
 
 
 def _held_by(alert: Alert, standing: Sequence[Alert], silences: Sequence[Silence]) -> str:

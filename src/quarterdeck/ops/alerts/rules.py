@@ -119,7 +119,7 @@ RULES: Final[dict[str, Rule]] = {rule.name: rule for rule in _TABLE}
 
 INHIBITIONS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     # while the first stands at a desk, the others of that desk are not told: they follow from it
-    ("desk-dead", tuple(rule.name for rule in _TABLE if rule.lives and rule.name != "emergency-command")),
+    ("desk-dead", tuple(rule.name for rule in _TABLE if rule.lives and rule.quiet_s is None)),
     ("desk-dead", ("component", "figures-unreadable", "backup-old")),
     ("trading-stopped", ("trading-halted", "feed-stale", "venue-down", "reconcile-old", "desk-dead")),
     ("venue-down", ("feed-stale", "reconcile-old", "venue-errors", "unknown-orders", "trading-halted")),

@@ -24,14 +24,14 @@ _COMMAND: Final = ("-c", "from quarterdeck.cli import main; main()", "check", "c
 _TAG: Final = "administration"
 
 
-async def clear_cache(call: Caller) -> Response:
+async def _clear_cache(call: Caller) -> Response:
     """What was read of the desks' logs is forgotten and read anew; no desk is touched."""
     call.plane.gate.permit(call.who, Action.CLEAR_CACHE, None, call.totp, call.approval)
     cleared = {name: call.plane.recent[name].clear() for name in call.names}
     return reply({"status": "ok", "cleared": cleared})
 
 
-async def test_connection(call: Caller) -> Response:
+async def _test_connection(call: Caller) -> Response:
     """Each venue is reached with the desk's own credentials; nothing is ordered."""
     call.plane.gate.permit(call.who, Action.TEST_CONNECTION, call.names, call.totp, call.approval)
     async with call.plane.one_test:
@@ -63,11 +63,11 @@ async def _connectivity(folder: Path) -> list[dict[str, Any]]:
 
 ROUTES: Final = (
     Entry(
-        method="POST", path="/api/admin/clear-cache", action=Action.CLEAR_CACHE, endpoint=clear_cache,
+        method="POST", path="/api/admin/clear-cache", action=Action.CLEAR_CACHE, endpoint=_clear_cache,
         model=shapes.Cleared, tag=_TAG, summary="Forget what was read of the logs, and read it anew",
     ),
     Entry(
-        method="POST", path="/api/broker/test-connection", action=Action.TEST_CONNECTION, endpoint=test_connection,
+        method="POST", path="/api/broker/test-connection", action=Action.TEST_CONNECTION, endpoint=_test_connection,
         model=shapes.ConnectionTest, tag=_TAG, summary="Reach every venue with the desk's credentials",
     ),
 )  # fmt: skip

@@ -12,7 +12,7 @@ from quarterdeck.ops.access import Action
 from quarterdeck.ops.alerts.book import AlertBook
 from quarterdeck.ops.alerts.model import Alert
 from quarterdeck.ops.alerts.silences import Silence
-from quarterdeck.ops.api import shapes
+from quarterdeck.ops.api import bodies, shapes
 from quarterdeck.ops.api.asking import found, moment, possible
 from quarterdeck.ops.api.caller import Call, Caller
 from quarterdeck.ops.api.problems import Code, Problem
@@ -56,7 +56,7 @@ def _mine(call: Call, desk: str) -> bool:
     return not desk or desk in call.names
 
 
-async def alerts(
+async def _alerts(
     call: Caller,
     state: Annotated[Literal["open", "all"], Query(description="all: those that are over, too.")] = "open",
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
@@ -68,7 +68,7 @@ async def alerts(
     return reply({"alerts": rows[:limit], "count": len(rows), "suppressed": suppressed})
 
 
-async def _alert(call: Call, alert_id: int) -> Alert:
+async def _found(call: Call, alert_id: int) -> Alert:
     one = await found(lambda: call.plane.book.find(alert_id))
     desks = call.who.desks
     if one.desk and desks and one.desk not in desks:
@@ -76,21 +76,21 @@ async def _alert(call: Call, alert_id: int) -> Alert:
     return one
 
 
-async def alert(call: Caller, alert_id: _Id) -> Response:
-    return reply(alert_row(await _alert(call, alert_id)))
+async def _alert(call: Caller, alert_id: _Id) -> Response:
+    return reply(alert_row(await _found(call, alert_id)))
 
 
-async def acknowledge(call: Caller, alert_id: _Id, words: shapes.NoteWords | None = None) -> Response:
+async def _acknowledge(call: Caller, alert_id: _Id, words: bodies.NoteWords | None = None) -> Response:
     note = "" if words is None else words.note
-    one = await _alert(call, alert_id)
+    one = await _found(call, alert_id)
     _permit(call, Action.ACKNOWLEDGE, one.desk)
     done = await possible(lambda: call.plane.book.acknowledge(alert_id, call.who.person, note), 409)
     return reply(alert_row(done))
 
 
-async def resolve(call: Caller, alert_id: _Id, words: shapes.NoteWords | None = None) -> Response:
+async def _resolve(call: Caller, alert_id: _Id, words: bodies.NoteWords | None = None) -> Response:
     note = "" if words is None else words.note
-    one = await _alert(call, alert_id)
+    one = await _found(call, alert_id)
     _permit(call, Action.ACKNOWLEDGE, one.desk)
     done = await possible(lambda: call.plane.book.resolve(alert_id, call.who.person, note), 409)
     return reply(alert_row(done))
@@ -115,12 +115,12 @@ def _silence_row(one: Silence) -> dict[str, object]:
     }
 
 
-async def silences(call: Caller) -> Response:
+async def _silences(call: Caller) -> Response:
     listed = await asyncio.to_thread(call.plane.book.silences)
     return reply({"silences": [_silence_row(one) for one in listed]})
 
 
-async def silence(call: Caller, words: shapes.SilenceWords) -> Response:
+async def _silence(call: Caller, words: bodies.SilenceWords) -> Response:
     _permit_silence(call, words.desk)
     now = time.time_ns()
     asked = Silence(
@@ -137,7 +137,7 @@ def _permit_silence(call: Call, desk: str) -> None:
     _permit(call, Action.SILENCE, desk if desk in call.plane.desks else "")
 
 
-async def lift(call: Caller, silence_id: _Id) -> Response:
+async def _lift(call: Caller, silence_id: _Id) -> Response:
     listed = await asyncio.to_thread(call.plane.book.silences)
     one = next((each for each in listed if each.id == silence_id), None)
     if one is None:
@@ -149,31 +149,31 @@ async def lift(call: Caller, silence_id: _Id) -> Response:
 
 ROUTES: Final = (
     Entry(
-        method="GET", path="/api/alerts", action=Action.VIEW, endpoint=alerts, model=shapes.AlertList, tag=_TAG,
+        method="GET", path="/api/alerts", action=Action.VIEW, endpoint=_alerts, model=shapes.AlertList, tag=_TAG,
         summary="Alerts, the worst first", statuses=(422,),
     ),
     Entry(
-        method="GET", path="/api/alerts/silences", action=Action.VIEW, endpoint=silences, model=shapes.SilenceList,
+        method="GET", path="/api/alerts/silences", action=Action.VIEW, endpoint=_silences, model=shapes.SilenceList,
         tag=_TAG, summary="What is held back", by_desk=False,
     ),
     Entry(
-        method="POST", path="/api/alerts/silences", action=Action.SILENCE, endpoint=silence, status=201,
+        method="POST", path="/api/alerts/silences", action=Action.SILENCE, endpoint=_silence, status=201,
         model=shapes.SilenceRow, tag=_TAG, summary="Hold alerts back", by_desk=False,
     ),
     Entry(
-        method="DELETE", path="/api/alerts/silences/{silence_id}", action=Action.SILENCE, endpoint=lift,
+        method="DELETE", path="/api/alerts/silences/{silence_id}", action=Action.SILENCE, endpoint=_lift,
         model=shapes.SilenceRow, tag=_TAG, summary="End a silence", by_desk=False,
     ),
     Entry(
-        method="GET", path="/api/alerts/{alert_id}", action=Action.VIEW, endpoint=alert, model=shapes.AlertRow,
+        method="GET", path="/api/alerts/{alert_id}", action=Action.VIEW, endpoint=_alert, model=shapes.AlertRow,
         tag=_TAG, summary="One alert", by_desk=False, statuses=(422,),
     ),
     Entry(
-        method="POST", path="/api/alerts/{alert_id}/acknowledge", action=Action.ACKNOWLEDGE, endpoint=acknowledge,
+        method="POST", path="/api/alerts/{alert_id}/acknowledge", action=Action.ACKNOWLEDGE, endpoint=_acknowledge,
         model=shapes.AlertRow, tag=_TAG, summary="Take an alert: it escalates no more", by_desk=False,
     ),
     Entry(
-        method="POST", path="/api/alerts/{alert_id}/resolve", action=Action.ACKNOWLEDGE, endpoint=resolve,
+        method="POST", path="/api/alerts/{alert_id}/resolve", action=Action.ACKNOWLEDGE, endpoint=_resolve,
         model=shapes.AlertRow, tag=_TAG, summary="Say that an alert is over", by_desk=False,
     ),
 )  # fmt: skip

@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 
 from quarterdeck import __version__
 from quarterdeck.ops.api import admin, alerts, emergency, health, incidents, pages, people, settings, stream, trading
-from quarterdeck.ops.api.problems import install_problems
+from quarterdeck.ops.api.problems import PROBLEM_TYPE, install_problems
 from quarterdeck.ops.api.routing import Entry, add_entries
 from quarterdeck.ops.api.shield import Shield
 
@@ -56,7 +56,17 @@ def create_app(plane: "Plane") -> FastAPI:
         if not document:
             document.update(get_openapi(title=app.title, version=app.version, routes=app.routes))
             document["components"]["securitySchemes"] = _SCHEMES
+            _say_problems(document)
         return document
 
     app.openapi = openapi
     return app
+
+
+def _say_problems(document: dict[str, Any]) -> None:
+    """A problem has its own media type; FastAPI writes every model down as plain JSON."""
+    operations = (one for path in document["paths"].values() for one in path.values())
+    for response in (one for operation in operations for one in operation["responses"].values()):
+        content = response.get("content", {})
+        if PROBLEM_TYPE in content:
+            response["content"] = {PROBLEM_TYPE: content["application/json"]}

@@ -15,7 +15,17 @@ from quarterdeck.ops.api.problems import Code, Problem
 if TYPE_CHECKING:
     from quarterdeck.ops.process import Plane
 
-__all__ = ["DESK_PARAMETER", "Call", "Caller", "basic_secret", "is_loopback", "plane_of", "secret_of"]
+__all__ = [
+    "DESK_PARAMETER",
+    "Call",
+    "Caller",
+    "basic_secret",
+    "call_of",
+    "desks_of",
+    "is_loopback",
+    "plane_of",
+    "secret_of",
+]
 
 DESK_PARAMETER: Final = "desk"
 _TOKEN_HEADERS: Final = ("x-ops-token", "x-api-key")

@@ -11,7 +11,7 @@ from quarterdeck.desk.wire import Command, Verb
 from quarterdeck.errors import DeskError
 from quarterdeck.journal import rfc3339
 from quarterdeck.ops.access import Action
-from quarterdeck.ops.api import shapes
+from quarterdeck.ops.api import bodies, shapes
 from quarterdeck.ops.api.caller import Call, Caller
 from quarterdeck.ops.api.problems import Code, Problem, answered, problem_of
 from quarterdeck.ops.api.replies import reply
@@ -23,7 +23,7 @@ __all__ = ["ROUTES", "command"]
 
 _TAG: Final = "commands"
 _STOP_TIMEOUT_S: Final = 10.0
-_Why = Annotated[str, Query(max_length=1_000, description="Goes into the journal.")]
+_Why = Annotated[str, Query(max_length=500, description="Goes into the journal.")]
 _Scope = Annotated[str | None, Query(max_length=100)]
 _OrderId = Annotated[str, Path(max_length=200, description="EPOCH-SEQUENCE, the number, or the client order id.")]
 
@@ -72,8 +72,8 @@ def _told(outcome: Outcome) -> dict[str, object]:
 def _scoped(action: Action, verb: Verb, *, protective: bool = False) -> Endpoint:
     """The endpoint of a word that may be for one strategy or instrument; `protective`: it cancels orders."""
 
-    async def endpoint(call: Caller, words: shapes.CommandWords | None = None) -> Response:
-        said = words or shapes.CommandWords()
+    async def endpoint(call: Caller, words: bodies.CommandWords | None = None) -> Response:
+        said = words or bodies.CommandWords()
         if said.protective and not protective:
             raise Problem(422, Code.REQUEST_INVALID, f"protective: {verb} cancels nothing of itself; leave it out")
         facts: dict[str, Any] = said.model_dump()
@@ -85,32 +85,32 @@ def _scoped(action: Action, verb: Verb, *, protective: bool = False) -> Endpoint
 def _whole(action: Action, verb: Verb) -> Endpoint:
     """The endpoint of a word that is for the whole desk."""
 
-    async def endpoint(call: Caller, words: shapes.FlagWords | None = None) -> Response:
-        said = words or shapes.FlagWords()
+    async def endpoint(call: Caller, words: bodies.FlagWords | None = None) -> Response:
+        said = words or bodies.FlagWords()
         return await command(call, action, Command(verb=verb, why=said.why))
 
     return endpoint
 
 
-async def kill_or_resume(call: Caller, words: shapes.EnabledWords | None = None) -> Response:
-    said = words or shapes.EnabledWords()
+async def _kill_or_resume(call: Caller, words: bodies.EnabledWords | None = None) -> Response:
+    said = words or bodies.EnabledWords()
     action, verb = (Action.RESUME, Verb.RESUME) if said.enabled else (Action.KILL, Verb.KILL)
     return await command(call, action, Command(verb=verb, why=said.why), enabled=said.enabled)
 
 
-async def shutdown(call: Caller, words: shapes.ShutdownWords | None = None) -> Response:
-    said = words or shapes.ShutdownWords()
+async def _shutdown(call: Caller, words: bodies.ShutdownWords | None = None) -> Response:
+    said = words or bodies.ShutdownWords()
     return await command(call, Action.SHUTDOWN, Command(verb=Verb.STOP, keep_orders=said.keep_orders, why=said.why))
 
 
-async def cancel_all(
+async def _cancel_all(
     call: Caller, strategy: _Scope = None, instrument: _Scope = None, protective: bool = False, why: _Why = ""
 ) -> Response:
     words = Command(verb=Verb.CANCEL, strategy=strategy, instrument=instrument, protective=protective, why=why)
     return await command(call, Action.CANCEL, words)
 
 
-async def cancel_order(call: Caller, order_id: _OrderId, why: _Why = "") -> Response:
+async def _cancel_order(call: Caller, order_id: _OrderId, protective: bool = False, why: _Why = "") -> Response:
     held = [
         (desk.desk, one.order_id)
         for desk in seen(call)
@@ -125,7 +125,7 @@ async def cancel_order(call: Caller, order_id: _OrderId, why: _Why = "") -> Resp
         ways = " or ".join(f"/desks/{desk}/api/trading/orders/{order_id}" for desk, _ in held)
         raise Problem(409, Code.ORDER_AMBIGUOUS, f"several desks have an order {order_id!r}: say {ways}")
     desk, known = held[0]
-    words = Command(verb=Verb.CANCEL_ORDER, order_id=known, why=why)
+    words = Command(verb=Verb.CANCEL_ORDER, order_id=known, protective=protective, why=why)
     return await command(call, Action.CANCEL, words, names=(desk,))
 
 
@@ -155,7 +155,7 @@ ROUTES: Final = (
         "Lock: stop every order, even reducing ones, until it is unlocked",
     ),
     _post("/api/emergency/unlock", Action.UNLOCK, _whole(Action.UNLOCK, Verb.UNLOCK), "Open an emergency lock"),
-    _post("/kill", Action.KILL, kill_or_resume, "enabled false: kill; enabled true: resume"),
+    _post("/kill", Action.KILL, _kill_or_resume, "enabled false: kill; enabled true: resume"),
     _post(
         "/api/trading/pause", Action.PAUSE, _scoped(Action.PAUSE, Verb.PAUSE), "Stop entries; orders that work go on"
     ),
@@ -166,7 +166,7 @@ ROUTES: Final = (
         _whole(Action.ACKNOWLEDGE, Verb.ACKNOWLEDGE),
         "Every warning of the desk so far has been seen",
     ),
-    _post("/api/trading/orders/all", Action.CANCEL, cancel_all, "Cancel every open order but protection", "DELETE"),
-    _post("/api/trading/orders/{order_id}", Action.CANCEL, cancel_order, "Cancel one order", "DELETE"),
-    _post("/api/admin/shutdown", Action.SHUTDOWN, shutdown, "Wind the desks down in order"),
+    _post("/api/trading/orders/all", Action.CANCEL, _cancel_all, "Cancel every open order but protection", "DELETE"),
+    _post("/api/trading/orders/{order_id}", Action.CANCEL, _cancel_order, "Cancel one order", "DELETE"),
+    _post("/api/admin/shutdown", Action.SHUTDOWN, _shutdown, "Wind the desks down in order"),
 )

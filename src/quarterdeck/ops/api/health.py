@@ -30,7 +30,7 @@ def _subset(subset: str | None) -> Endpoint:
     return endpoint
 
 
-async def ready(call: Caller) -> Response:
+async def _ready(call: Caller) -> Response:
     """Whether every desk runs and has recovered, so that whoever asks may send orders their way."""
     desks: dict[str, dict[str, object]] = {}
     for name in call.names:
@@ -47,7 +47,7 @@ async def ready(call: Caller) -> Response:
     return reply(words, 200 if good else 503)
 
 
-async def metrics(call: Caller) -> Response:
+async def _metrics(call: Caller) -> Response:
     return Response(await asyncio.to_thread(call.plane.metrics.collect), media_type=CONTENT_TYPE)
 
 
@@ -58,9 +58,9 @@ def _health(path: str, subset: str | None, summary: str) -> Entry:
     )  # fmt: skip
 
 
-def _ready(path: str) -> Entry:
+def _readiness(path: str) -> Entry:
     return Entry(
-        method="GET", path=path, action=OPEN, endpoint=ready, model=shapes.ReadyAnswer, tag=_TAG,
+        method="GET", path=path, action=OPEN, endpoint=_ready, model=shapes.ReadyAnswer, tag=_TAG,
         summary="Whether every desk runs and has recovered", unwell=shapes.ReadyAnswer,
     )  # fmt: skip
 
@@ -73,10 +73,10 @@ ROUTES: Final = (
     _health("/api/health/system", "system", "Machine: processor, memory, disk, clock"),
     _health("/data_health", "data", "Feeds, capture, journals"),
     _health("/trading_health", "trading", "Desks: whether and why they do not trade"),
-    _ready("/readyz"),
-    _ready("/api/ready"),
+    _readiness("/readyz"),
+    _readiness("/api/ready"),
     Entry(
-        method="GET", path="/metrics", action=OPEN, endpoint=metrics, media_type="text/plain", tag=_TAG,
+        method="GET", path="/metrics", action=OPEN, endpoint=_metrics, media_type="text/plain", tag=_TAG,
         summary="Figures of all desks for Prometheus", by_desk=False,
     ),
 )  # fmt: skip

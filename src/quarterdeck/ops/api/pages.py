@@ -8,7 +8,7 @@ from html import escape
 from typing import Any, Final, cast
 
 from fastapi import FastAPI, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from quarterdeck.journal import rfc3339
 from quarterdeck.ops.access import Action
@@ -181,18 +181,25 @@ def listing(document: Mapping[str, Any]) -> str:
     return _page("Routes of the ops plane", [words, _table("Routes", heads, rows, 6)])
 
 
-async def pnl(call: Caller) -> Response:
+async def _pnl(call: Caller) -> Response:
     found = {name: see(call.plane.desks[name]) for name in call.names}
     ran = [one for one in found.values() if one is not None]
     return HTMLResponse(dashboard(ran, [name for name, one in found.items() if one is None]))
 
 
-async def docs(request: Request) -> Response:
+async def _docs(request: Request) -> Response:
     return HTMLResponse(listing(_document(request)))
 
 
-async def openapi(request: Request) -> Response:
+async def _openapi(request: Request) -> Response:
     return reply(_document(request))
+
+
+async def _console(request: Request, call: Caller) -> Response:
+    """The console is another process at a port of its own; whoever comes here by this machine's name is shown it."""
+    name = request.url.hostname or "localhost"
+    host = f"[{name}]" if ":" in name else name
+    return RedirectResponse(f"{request.url.scheme}://{host}:{call.plane.config.ops.console_port}/")
 
 
 def _document(request: Request) -> dict[str, Any]:
@@ -201,15 +208,22 @@ def _document(request: Request) -> dict[str, Any]:
 
 ROUTES: Final = (
     Entry(
-        method="GET", path="/pnl_dashboard.html", action=Action.VIEW, endpoint=pnl, media_type="text/html",
+        method="GET", path="/pnl_dashboard.html", action=Action.VIEW, endpoint=_pnl, media_type="text/html",
         tag="pages", summary="Profit and loss, as a page",
     ),
+    *(
+        Entry(
+            method="GET", path=path, action=OPEN, endpoint=_console, media_type="", tag="pages", status=307,
+            summary="To the console", by_desk=False,
+        )
+        for path in ("/", "/console")
+    ),
     Entry(
-        method="GET", path="/docs", action=OPEN, endpoint=docs, media_type="text/html", tag="pages",
+        method="GET", path="/docs", action=OPEN, endpoint=_docs, media_type="text/html", tag="pages",
         summary="The routes, as a page", by_desk=False,
     ),
     Entry(
-        method="GET", path="/openapi.json", action=OPEN, endpoint=openapi, model=dict[str, Any], tag="pages",
+        method="GET", path="/openapi.json", action=OPEN, endpoint=_openapi, model=dict[str, Any], tag="pages",
         summary="The routes, for programs", by_desk=False,
     ),
 )  # fmt: skip

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from quarterdeck.desk.wire import Command, Verb
 from quarterdeck.journal import rfc3339
 from quarterdeck.ops.access import ACTIONS, Action, Approval, Role, Token
-from quarterdeck.ops.api import shapes
+from quarterdeck.ops.api import bodies, shapes
 from quarterdeck.ops.api.asking import found, moment, possible
 from quarterdeck.ops.api.caller import Call, Caller
 from quarterdeck.ops.api.problems import Code, Problem
@@ -24,7 +24,7 @@ _TAG: Final = "access"
 _Id = Annotated[str, Path(min_length=1, max_length=64, pattern="^[A-Za-z0-9_-]+$")]
 
 
-async def me(call: Caller) -> Response:
+async def _me(call: Caller) -> Response:
     who = call.who
     return reply(
         {
@@ -57,7 +57,7 @@ def _permit_tokens(call: Call) -> None:
     call.plane.gate.permit(call.who, Action.TOKENS, totp=call.totp, approval=call.approval)
 
 
-async def tokens(call: Caller) -> Response:
+async def _tokens(call: Caller) -> Response:
     """Whoever is for some desks alone sees the tokens of these alone."""
     _permit_tokens(call)
     listed = await asyncio.to_thread(call.plane.tokens.list)
@@ -70,7 +70,7 @@ def _within(call: Call, desks: tuple[str, ...]) -> bool:
     return not mine or (bool(desks) and set(desks) <= mine)
 
 
-async def new_token(call: Caller, words: shapes.TokenWords) -> Response:
+async def _new_token(call: Caller, words: bodies.TokenWords) -> Response:
     unknown = [name for name in words.desks if name not in call.plane.desks]
     if unknown:
         known = ", ".join(call.plane.desks)
@@ -91,14 +91,14 @@ async def _mine(call: Call, token_id: str) -> Token:
     return one
 
 
-async def rotate_token(call: Caller, token_id: _Id) -> Response:
+async def _rotate_token(call: Caller, token_id: _Id) -> Response:
     _permit_tokens(call)
     await _mine(call, token_id)
     secret, made = await possible(lambda: call.plane.tokens.rotate(token_id, by=call.who.person), 409)
     return SecretReply({**_token(made), "token": secret}, "token", 201)
 
 
-async def revoke_token(call: Caller, token_id: _Id) -> Response:
+async def _revoke_token(call: Caller, token_id: _Id) -> Response:
     _permit_tokens(call)
     await _mine(call, token_id)
     ended = await asyncio.to_thread(lambda: call.plane.tokens.revoke(token_id, by=call.who.person))
@@ -120,7 +120,7 @@ def _approval(one: Approval) -> dict[str, object]:
     }
 
 
-async def approvals(call: Caller) -> Response:
+async def _approvals(call: Caller) -> Response:
     waiting = await asyncio.to_thread(call.plane.gate.approvals.waiting)
     return reply({"approvals": [_approval(one) for one in waiting if all(map(call.who.may_see, one.desks))]})
 
@@ -132,7 +132,7 @@ _VERBS: Final = {
 }
 
 
-async def ask_approval(call: Caller, words: shapes.ApprovalWords) -> Response:
+async def _ask_approval(call: Caller, words: bodies.ApprovalWords) -> Response:
     """Asks for a second person: what is approved is exactly the command that is then given."""
     unknown = [name for name in words.desks if name not in call.plane.desks]
     if unknown:
@@ -148,43 +148,43 @@ async def ask_approval(call: Caller, words: shapes.ApprovalWords) -> Response:
     return reply(_approval(await asyncio.to_thread(gate.approvals.find, asked)), 201)
 
 
-async def approve(call: Caller, approval_id: _Id) -> Response:
+async def _approve(call: Caller, approval_id: _Id) -> Response:
     approved = await asyncio.to_thread(call.plane.gate.approve, call.who, approval_id, call.totp)
     return reply(_approval(approved))
 
 
 ROUTES: Final = (
     Entry(
-        method="GET", path="/api/me", action=Action.VIEW, endpoint=me, model=shapes.Me, tag=_TAG,
+        method="GET", path="/api/me", action=Action.VIEW, endpoint=_me, model=shapes.Me, tag=_TAG,
         summary="Whose token it is, and what it may", by_desk=False,
     ),
     Entry(
-        method="GET", path="/api/tokens", action=Action.TOKENS, endpoint=tokens, model=shapes.TokenList, tag=_TAG,
+        method="GET", path="/api/tokens", action=Action.TOKENS, endpoint=_tokens, model=shapes.TokenList, tag=_TAG,
         summary="All tokens, without what opens", by_desk=False,
     ),
     Entry(
-        method="POST", path="/api/tokens", action=Action.TOKENS, endpoint=new_token, model=shapes.NewToken, tag=_TAG,
+        method="POST", path="/api/tokens", action=Action.TOKENS, endpoint=_new_token, model=shapes.NewToken, tag=_TAG,
         summary="Make a token; it is shown this once", by_desk=False, status=201,
     ),
     Entry(
-        method="POST", path="/api/tokens/{token_id}/rotate", action=Action.TOKENS, endpoint=rotate_token,
+        method="POST", path="/api/tokens/{token_id}/rotate", action=Action.TOKENS, endpoint=_rotate_token,
         model=shapes.NewToken, tag=_TAG, summary="Make a token's successor; both are taken for a while", by_desk=False,
         status=201,
     ),
     Entry(
-        method="DELETE", path="/api/tokens/{token_id}", action=Action.TOKENS, endpoint=revoke_token,
+        method="DELETE", path="/api/tokens/{token_id}", action=Action.TOKENS, endpoint=_revoke_token,
         model=shapes.TokenRow, tag=_TAG, summary="End a token at once", by_desk=False,
     ),
     Entry(
-        method="GET", path="/api/approvals", action=Action.VIEW, endpoint=approvals, model=shapes.ApprovalList,
+        method="GET", path="/api/approvals", action=Action.VIEW, endpoint=_approvals, model=shapes.ApprovalList,
         tag=_TAG, summary="What waits for a second person", by_desk=False,
     ),
     Entry(
-        method="POST", path="/api/approvals", action=Action.VIEW, endpoint=ask_approval, model=shapes.ApprovalRow,
+        method="POST", path="/api/approvals", action=Action.VIEW, endpoint=_ask_approval, model=shapes.ApprovalRow,
         tag=_TAG, summary="Ask for a second person", by_desk=False, status=201,
     ),
     Entry(
-        method="POST", path="/api/approvals/{approval_id}/approve", action=Action.APPROVE, endpoint=approve,
+        method="POST", path="/api/approvals/{approval_id}/approve", action=Action.APPROVE, endpoint=_approve,
         model=shapes.ApprovalRow, tag=_TAG, summary="Approve as a second person", by_desk=False,
     ),
 )  # fmt: skip

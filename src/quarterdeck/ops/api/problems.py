@@ -15,7 +15,16 @@ from quarterdeck.errors import ConfigError, DeskError, OpsError, QuarterdeckErro
 from quarterdeck.ops.access import Refused
 from quarterdeck.ops.api.replies import encode
 
-__all__ = ["PROBLEM_TYPE", "Code", "Problem", "ProblemDocument", "answered", "install_problems", "problem_response"]
+__all__ = [
+    "PROBLEM_TYPE",
+    "Code",
+    "Problem",
+    "ProblemDocument",
+    "answered",
+    "install_problems",
+    "problem_of",
+    "problem_response",
+]
 
 PROBLEM_TYPE: Final = "application/problem+json"
 
@@ -68,7 +77,7 @@ class Problem(OpsError):
 
 
 def answered(error: QuarterdeckError) -> bool:
-    """Whether a desk itself said no; False: nothing was heard of it. Only an answer gives an error its own exit code."""
+    """Whether a desk itself said no; False: nothing was heard of it. Only an answer gives an error its exit code."""
     return "exit_code" in vars(error)
 
 

@@ -15,7 +15,7 @@ from fastapi import Depends, FastAPI, Path, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from quarterdeck.errors import QuarterdeckError
 from quarterdeck.ops.access import ACTIONS, Action
@@ -37,7 +37,6 @@ CHANGES: Final = frozenset(("POST", "PUT", "DELETE"))
 OPEN: Final = None  # an entry's action: health and metrics, which loopback may see without a token
 Endpoint: TypeAlias = Callable[..., Awaitable[Response]]
 _Handler: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response]]
-_CURL_TYPES: Final = ("", "application/x-www-form-urlencoded")  # what a body is called when nobody called it anything
 
 _SAID: Final[Mapping[int, str]] = {
     400: "What was sent cannot be read.",
@@ -85,6 +84,7 @@ def _add(app: FastAPI, entry: Entry, prefix: str) -> None:
         entry.endpoint,
         methods=[entry.method],
         response_model=None,
+        response_class=Response if entry.model is None else JSONResponse,
         status_code=entry.status,
         summary=entry.summary,
         tags=[entry.tag],
@@ -105,7 +105,7 @@ def _responses(entry: Entry) -> dict[int | str, dict[str, Any]]:
     statuses = {400, 401, 403, 404, 421, 429, 503, *entry.statuses}
     if entry.method in CHANGES:
         statuses |= {409, 413, 422}
-    problem = {"model": ProblemDocument, "content": {PROBLEM_TYPE: {}}}
+    problem: dict[str, Any] = {"model": ProblemDocument, "content": {PROBLEM_TYPE: {}}}
     said: dict[int | str, dict[str, Any]] = {
         status: {**problem, "description": _SAID[status]} for status in sorted(statuses)
     }
@@ -114,8 +114,8 @@ def _responses(entry: Entry) -> dict[int | str, dict[str, Any]]:
     good: dict[str, Any] = {"description": "Done." if entry.method in CHANGES else "As it stands."}
     if entry.model is not None:
         good["model"] = entry.model
-    else:
-        good["content"] = {entry.media_type: {"schema": {"type": "string"}}}
+    elif entry.media_type:
+        good["content"] = {entry.media_type: {}}
     said[entry.status] = good
     return said
 
@@ -133,7 +133,7 @@ _HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
 
 def _extra(entry: Entry) -> dict[str, Any]:
     """What the OpenAPI document says of an entry beside what its endpoint's parameters say."""
-    schemes = [{"opsToken": []}, {"apiKey": []}, {"bearer": []}]
+    schemes: list[dict[str, list[str]]] = [{"opsToken": []}, {"apiKey": []}, {"bearer": []}]
     extra: dict[str, Any] = {"security": [{}, *schemes] if entry.action is OPEN else schemes}
     if entry.method in CHANGES:
         extra["parameters"] = [{"in": "header", "name": name, **words} for name, words in _HEADERS.items()]
@@ -153,7 +153,6 @@ def _door(entry: Entry) -> type[APIRoute]:
             async def handle(request: Request) -> Response:
                 call, secret = _let_in(entry, request)
                 request.state.call = call
-                _read_as_json(request)
                 key = request.headers.get(HEADER)
                 if key is None or entry.method not in CHANGES:
                     return await inner(request)
@@ -187,16 +186,6 @@ def _let_in(entry: Entry, request: Request) -> tuple[Call, str | None]:
             plane.gate.permit(identity, action, said)
     totp, approval = headers.get("x-totp"), headers.get("x-approval")
     return Call(plane, identity, names, port, origin, totp, approval), secret
-
-
-def _read_as_json(request: Request) -> None:
-    """A body that curl has called a form, or that nobody called anything, is JSON here."""
-    said = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if said in _CURL_TYPES:
-        others = [one for one in request.scope["headers"] if one[0] != b"content-type"]
-        request.scope["headers"] = [*others, (b"content-type", b"application/json")]
-        if hasattr(request, "_headers"):
-            del request._headers
 
 
 async def _once(request: Request, call: Call, secret: str, key: str, inner: _Handler) -> Response:

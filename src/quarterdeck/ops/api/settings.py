@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from quarterdeck.desk.wire import Command, Verb
 from quarterdeck.ops.access import Action
-from quarterdeck.ops.api import shapes, views
+from quarterdeck.ops.api import bodies, shapes, views
 from quarterdeck.ops.api.caller import Call, Caller
 from quarterdeck.ops.api.emergency import command
 from quarterdeck.ops.api.problems import Code, Problem
@@ -29,23 +29,23 @@ def _one(call: Call, route: str) -> tuple[Call, DeskFigures]:
     return alone, seen(alone)[0]
 
 
-async def risk(call: Caller) -> Response:
+async def _risk(call: Caller) -> Response:
     alone, desk = _one(call, _RISK)
     edition = call.plane.desks[alone.names[0]].edition()
-    overrides = {} if edition is None else edition.words.get("overrides") or {}
+    overrides: dict[str, Any] = {} if edition is None else edition.words.get("overrides") or {}
     return reply(views.risk_limits(desk, overrides))
 
 
-async def set_risk(call: Caller, words: shapes.RiskWords) -> Response:
+async def _set_risk(call: Caller, words: bodies.RiskWords) -> Response:
     return await _configure(call, _RISK, words.model_dump(exclude={"why"}, exclude_none=True), words.why)
 
 
-async def throttle(call: Caller) -> Response:
+async def _throttle(call: Caller) -> Response:
     _, desk = _one(call, _THROTTLE)
     return reply(views.throttle_limits(desk))
 
 
-async def set_throttle(call: Caller, words: shapes.ThrottleWords) -> Response:
+async def _set_throttle(call: Caller, words: bodies.ThrottleWords) -> Response:
     said = {"max_orders_per_minute": words.max_orders_per_minute, "throttle_enabled": words.enabled}
     settings = {name: value for name, value in said.items() if value is not None}
     return await _configure(call, _THROTTLE, settings, words.why)
@@ -62,19 +62,19 @@ async def _configure(call: Call, route: str, said: dict[str, Any], why: str) -> 
 
 ROUTES: Final = (
     Entry(
-        method="GET", path=_RISK, action=Action.VIEW, endpoint=risk, model=shapes.RiskLimits, tag="settings",
+        method="GET", path=_RISK, action=Action.VIEW, endpoint=_risk, model=shapes.RiskLimits, tag="settings",
         summary="The limits as they stand", statuses=(409,),
     ),
     Entry(
-        method="PUT", path=_RISK, action=Action.CONFIGURE, endpoint=set_risk, model=shapes.Commanded, tag="settings",
+        method="PUT", path=_RISK, action=Action.CONFIGURE, endpoint=_set_risk, model=shapes.Commanded, tag="settings",
         summary="Change limits of one desk",
     ),
     Entry(
-        method="GET", path=_THROTTLE, action=Action.VIEW, endpoint=throttle, model=shapes.ThrottleLimits,
+        method="GET", path=_THROTTLE, action=Action.VIEW, endpoint=_throttle, model=shapes.ThrottleLimits,
         tag="settings", summary="How many orders a minute there may be", statuses=(409,),
     ),
     Entry(
-        method="PUT", path=_THROTTLE, action=Action.CONFIGURE, endpoint=set_throttle, model=shapes.Commanded,
+        method="PUT", path=_THROTTLE, action=Action.CONFIGURE, endpoint=_set_throttle, model=shapes.Commanded,
         tag="settings", summary="Change how many orders a minute there may be",
     ),
 )  # fmt: skip

@@ -31,6 +31,7 @@ _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+_CURL_TYPES: Final = ("", "application/x-www-form-urlencoded")
 _YEAR_S: Final = 365 * 24 * 3600
 
 
@@ -54,7 +55,7 @@ class Shield:
         if problem is not None:
             await problem_response(scope["path"], problem)(scope, receive, answer)
             return
-        await self._app(scope, _bounded(receive), answer)
+        await self._app(_read_as_json(scope), _bounded(receive), answer)
 
     def _mark(self, scope: Scope, message: Message) -> None:
         headers = MutableHeaders(scope=message)
@@ -77,6 +78,15 @@ def _fault(scope: Scope) -> Problem | None:
     if said.isdecimal() and int(said) > BODY_MAX:
         return Problem(413, Code.BODY_TOO_LARGE, f"a body has at most {BODY_MAX} bytes: no command is longer")
     return None
+
+
+def _read_as_json(scope: Scope) -> Scope:
+    """A body that curl has called a form, or that nobody called anything, is JSON here."""
+    said = Headers(scope=scope).get("content-type", "").partition(";")[0].strip().lower()
+    if said not in _CURL_TYPES:
+        return scope
+    others = [one for one in scope["headers"] if one[0] != b"content-type"]
+    return {**scope, "headers": [*others, (b"content-type", b"application/json")]}
 
 
 def _bounded(receive: Receive) -> Receive:

@@ -32,7 +32,7 @@ _Seconds = Annotated[float | None, Query(gt=0, le=86_400, description="End after
 _Events = Annotated[int | None, Query(ge=1, le=1_000_000, description="End after so many; none: never.")]
 
 
-async def stream(
+async def _stream(
     call: Caller, request: Request, topics: _Topics = "", seconds: _Seconds = None, events: _Events = None
 ) -> Response:
     plane = call.plane
@@ -100,7 +100,7 @@ def _frame(event: BusEvent) -> bytes:
 
 ROUTES: Final = (
     Entry(
-        method="GET", path="/stream", action=Action.VIEW, endpoint=stream, media_type=_EVENT_STREAM, tag="events",
+        method="GET", path="/stream", action=Action.VIEW, endpoint=_stream, media_type=_EVENT_STREAM, tag="events",
         summary="What happens, as server-sent events", statuses=(422,),
     ),
 )  # fmt: skip

@@ -45,11 +45,11 @@ def day_of(time_ns: int) -> str:
     return datetime.fromtimestamp(time_ns // 1_000_000_000, UTC).strftime("%Y-%m-%d")
 
 
-async def positions(call: Caller) -> Response:
+async def _positions(call: Caller) -> Response:
     return reply(views.position_list(seen(call)))
 
 
-async def status(call: Caller) -> Response:
+async def _status(call: Caller) -> Response:
     desks = seen(call)
     counts = await asyncio.gather(*(_trades_today(call, desk) for desk in desks))
     known = [count for count in counts if count is not None]
@@ -73,7 +73,7 @@ async def _trades_today(call: Call, desk: DeskFigures) -> int | None:
     return await asyncio.to_thread(recent.fills_on, day_of(desk.time_ns))
 
 
-async def orders(
+async def _orders(
     call: Caller,
     state: Annotated[Literal["open", "all"], Query(description="all: those that have ended, too.")] = "all",
     strategy: Annotated[str | None, Query(max_length=100)] = None,
@@ -89,7 +89,7 @@ async def orders(
     return reply(_order_list(desks, rows, limit))
 
 
-async def pending(call: Caller, limit: _Limit = 5_000) -> Response:
+async def _pending(call: Caller, limit: _Limit = 5_000) -> Response:
     desks = seen(call)
     rows = [views.order_row(desk.desk, one) for desk in desks for one in desk.orders if one.open]
     return reply(_order_list(desks, rows, limit))
@@ -108,7 +108,7 @@ def _order_list(desks: list[DeskFigures], rows: list[dict[str, object]], limit: 
     return {"orders": rows[:limit], "count": len(rows), "updated_at": views.newest(desks)}
 
 
-async def order(call: Caller, order_id: _OrderId) -> Response:
+async def _order(call: Caller, order_id: _OrderId) -> Response:
     try:
         name = order_name(parse_order(order_id))
     except DeskError:
@@ -128,7 +128,7 @@ async def order(call: Caller, order_id: _OrderId) -> Response:
     return reply({**views.order_row(desk.desk, one), "history": views.history(one, steps)})
 
 
-async def trades(
+async def _trades(
     call: Caller,
     strategy: Annotated[str | None, Query(max_length=100)] = None,
     instrument: Annotated[str | None, Query(max_length=100)] = None,
@@ -140,17 +140,17 @@ async def trades(
     return reply({"trades": rows[:limit], "count": len(rows), "updated_at": rfc3339(time.time_ns())})
 
 
-async def stats(call: Caller) -> Response:
+async def _stats(call: Caller) -> Response:
     desks = seen(call)
     rows = {desk.desk: views.stats_of(desk, await _trades_today(call, desk)) for desk in desks}
     return reply({"desks": rows, "updated_at": views.newest(desks)})
 
 
-async def whole_status(call: Caller) -> Response:
+async def _whole_status(call: Caller) -> Response:
     return reply(views.status_of(seen(call)))
 
 
-async def strategies(call: Caller) -> Response:
+async def _strategies(call: Caller) -> Response:
     desks = seen(call)
     kinds = {(name, one.name): one.kind for name in call.names for one in call.plane.desks[name].config.strategies}
     registry = {
@@ -168,25 +168,25 @@ async def strategies(call: Caller) -> Response:
     return reply({"registry": registry, "leaderboard": views.leaderboard(desks), "ts": views.newest(desks)})
 
 
-async def signals(call: Caller) -> Response:
+async def _signals(call: Caller) -> Response:
     rows = [one for name in call.names for one in await asyncio.to_thread(call.plane.recent[name].signals)]
     return reply({"signals": rows, "ts": rfc3339(time.time_ns())})
 
 
-async def aggregate_metrics(call: Caller) -> Response:
+async def _aggregate_metrics(call: Caller) -> Response:
     desks = seen(call)
     return reply(views.aggregate_metrics(desks, views.newest(desks)))
 
 
-async def aggregate_portfolio(call: Caller) -> Response:
+async def _aggregate_portfolio(call: Caller) -> Response:
     return reply(views.aggregate_portfolio(seen(call)))
 
 
-async def aggregate_exposure(call: Caller) -> Response:
+async def _aggregate_exposure(call: Caller) -> Response:
     return reply(views.aggregate_exposure(seen(call)))
 
 
-async def desks(call: Caller) -> Response:
+async def _desks(call: Caller) -> Response:
     """Every desk that the caller may see, those of this port marked."""
     mine = call.who.desks
     rows: list[dict[str, object]] = []
@@ -214,18 +214,18 @@ def _get(path: str, endpoint: Endpoint, model: object, summary: str, *statuses: 
 
 
 ROUTES: Final = (
-    _get("/desks", desks, shapes.DeskList, "The desks that this ops plane looks after"),
-    _get("/api/trading/positions", positions, shapes.PositionList, "Open positions", 409),
-    _get("/api/trading/status", status, shapes.TradingStatus, "Whether and what the desks trade"),
-    _get("/api/trading/orders", orders, shapes.OrderList, "Orders that the desks still hold", 422),
-    _get("/api/trading/orders/pending", pending, shapes.OrderList, "Orders that work", 422),
-    _get("/api/trading/orders/status/{order_id}", order, shapes.OrderAnswer, "One order and its way", 409, 422),
-    _get("/api/trades", trades, shapes.TradeList, "The latest fills", 422),
-    _get("/api/stats", stats, shapes.StatsAnswer, "Results, and how often what happened"),
-    _get("/status", whole_status, shapes.DeskStatus, "State, balances, results and positions", 409),
-    _get("/strategy/status", strategies, shapes.StrategyStatus, "Strategies by their result"),
-    _get("/strategy/signal", signals, shapes.SignalList, "What each strategy asked for last"),
-    _get("/aggregate/metrics", aggregate_metrics, shapes.AggregateMetrics, "Venue by venue"),
-    _get("/aggregate/portfolio", aggregate_portfolio, shapes.AggregatePortfolio, "Equity and gain", 409),
-    _get("/aggregate/exposure", aggregate_exposure, shapes.AggregateExposure, "Exposure by symbol", 409),
+    _get("/desks", _desks, shapes.DeskList, "The desks that this ops plane looks after"),
+    _get("/api/trading/positions", _positions, shapes.PositionList, "Open positions", 409),
+    _get("/api/trading/status", _status, shapes.TradingStatus, "Whether and what the desks trade"),
+    _get("/api/trading/orders", _orders, shapes.OrderList, "Orders that the desks still hold", 422),
+    _get("/api/trading/orders/pending", _pending, shapes.OrderList, "Orders that work", 422),
+    _get("/api/trading/orders/status/{order_id}", _order, shapes.OrderAnswer, "One order and its way", 409, 422),
+    _get("/api/trades", _trades, shapes.TradeList, "The latest fills", 422),
+    _get("/api/stats", _stats, shapes.StatsAnswer, "Results, and how often what happened"),
+    _get("/status", _whole_status, shapes.DeskStatus, "State, balances, results and positions", 409),
+    _get("/strategy/status", _strategies, shapes.StrategyStatus, "Strategies by their result"),
+    _get("/strategy/signal", _signals, shapes.SignalList, "What each strategy asked for last"),
+    _get("/aggregate/metrics", _aggregate_metrics, shapes.AggregateMetrics, "Venue by venue"),
+    _get("/aggregate/portfolio", _aggregate_portfolio, shapes.AggregatePortfolio, "Equity and gain", 409),
+    _get("/aggregate/exposure", _aggregate_exposure, shapes.AggregateExposure, "Exposure by symbol", 409),
 )

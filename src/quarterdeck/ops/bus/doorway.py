@@ -1,6 +1,7 @@
 """The ops plane's Unix socket ops/bus.sock: another process of the same user publishes through it, line by line."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ __all__ = ["SOCKET_NAME", "BusSocket", "Published"]
 
 SOCKET_NAME: Final = "bus.sock"
 _LINE_MAX: Final = 2 * DATA_BYTES_MAX
+_ACCEPT_TURNS: Final = 4  # of the loop, until who has just knocked is in `_lines`: a server closed before leaks him
 
 
 class Published(msgspec.Struct, forbid_unknown_fields=True):
@@ -30,7 +32,7 @@ class BusSocket:
     def __init__(self, bus: Bus, path: Path) -> None:
         self._bus, self.path = bus, path
         self._server: asyncio.Server | None = None
-        self._lines: set[asyncio.Task[None]] = set()
+        self._lines: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def start(self) -> None:
         """OpsError: somebody listens there already, or the folder cannot be written."""
@@ -40,33 +42,39 @@ class BusSocket:
         except OSError as error:
             raise OpsError(f"{self.path}: {error.strerror}: is another ops plane running there?") from error
         listening.setblocking(False)
-        self._server = await asyncio.start_unix_server(self._serve, sock=listening, limit=_LINE_MAX)
+        self._server = await asyncio.start_unix_server(self._connected, sock=listening, limit=_LINE_MAX)
 
     async def close(self) -> None:
+        """Ends it, and every connection to it."""
         if self._server is None:
             return
+        for _ in range(_ACCEPT_TURNS):
+            await asyncio.sleep(0)
         self._server.close()
-        for line in tuple(self._lines):
-            line.cancel()
-        await asyncio.gather(*self._lines, return_exceptions=True)
+        lines = dict(self._lines)
+        for task in lines:
+            task.cancel()
+        await asyncio.gather(*lines, return_exceptions=True)
+        await asyncio.gather(*map(_hang_up, lines.values()))
         await self._server.wait_closed()
         self.path.unlink(missing_ok=True)
 
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._lines[task] = writer
+        task.add_done_callback(self._lines.pop)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._lines.add(task)
         try:
             while line := await reader.readline():
                 writer.write(msgspec.json.encode(await self._answer(line)) + b"\n")
                 await writer.drain()
         except ValueError:
             writer.write(msgspec.json.encode({"ok": False, "error": f"a line has at most {_LINE_MAX} bytes"}) + b"\n")
-        except (ConnectionError, asyncio.CancelledError):
-            return  # it has hung up, or the plane ends: nothing of it is left undone
+        except ConnectionError:
+            return  # it has hung up, and wants no answer
         finally:
-            self._lines.discard(task)
-            writer.close()
+            await _hang_up(writer)
 
     async def _answer(self, line: bytes) -> dict[str, object]:
         try:
@@ -77,3 +85,9 @@ class BusSocket:
         except QuarterdeckError as error:
             return {"ok": False, "error": str(error)}
         return {"ok": True, "id": event.id}
+
+
+async def _hang_up(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()

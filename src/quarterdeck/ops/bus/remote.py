@@ -25,6 +25,7 @@ __all__ = ["RedisBus"]
 _LENGTH_MAX: Final = 100_000
 _OUTBOX_MAX: Final = 10_000
 _PATIENCE_S: Final = 5.0
+_CANCEL_S: Final = 0.1
 _RETRY_FIRST_S: Final = 0.05
 _RETRY_LAST_S: Final = 2.0
 
@@ -95,9 +96,10 @@ class RedisBus(InProcessBus):
     async def close(self) -> None:
         """Sends what waits, and ends. OpsError: Redis does not answer; it says how many events were not sent."""
         await super().close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while running := [task for task in self._tasks if not task.done()]:
+            for task in running:
+                task.cancel()  # again and again: the library may lose one that comes together with an answer
+            await asyncio.wait(running, timeout=_CANCEL_S)
         try:
             async with self._sending:
                 await self._flush()
@@ -159,8 +161,8 @@ class RedisBus(InProcessBus):
             try:
                 self._hear(entries, lost)
             except ExceptionGroup as error:
-                self._failure = error
-                raise
+                self._failure = error  # whoever publishes next is told
+                return
             with contextlib.suppress(RedisError, OSError):  # unacknowledged, they come once more
                 await self._stream.acknowledge(self.group, [key for key, _ in entries])
 

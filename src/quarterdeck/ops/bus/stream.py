@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 from redis import asyncio as redis_asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
 from quarterdeck.errors import OpsError
@@ -47,6 +49,7 @@ class EventStream:
     def __init__(self, url: str, length_max: int, patience_s: float) -> None:
         self.name = plain_url(url)
         options: dict[str, Any] = {"socket_timeout": _TIMEOUT_S, "socket_connect_timeout": _TIMEOUT_S}
+        options["retry"] = cast(Any, Retry)(NoBackoff(), 0)  # who publishes decides about that, and says it
         self._redis = cast(Any, redis_asyncio).Redis.from_url(url, **options)  # its types are unfinished
         self._length_max, self._patience_s = length_max, patience_s
         self._until_look = 0

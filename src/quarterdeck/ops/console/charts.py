@@ -34,7 +34,7 @@ def chart_words(name: str, memory: DeskMemory, instrument: str) -> str:
         f"highest {max(one.equity for one in moments):,.2f}",
         "drawdown": f"drawdown {last.drawdown:.3%}, deepest {max(one.drawdown for one in moments):.3%}",
         "price": f"{instrument} at {last.marks.get(instrument, 0.0):g}, {fills} fills",
-        "latency": f"p50 {duration_text(last.loop_p50_s)}, p99 {duration_text(last.loop_p99_s)}",
+        "latency": f"this session: p50 {duration_text(last.loop_p50_s)}, p99 {duration_text(last.loop_p99_s)}",
     }
     return words[name]
 

@@ -128,7 +128,7 @@ def session_of(scope: Scope) -> str:
 def origin_of(scope: Scope) -> str:
     """Where a request comes from, for the audit trail."""
     client = scope.get("client")
-    return f"console {client[0]}" if client else "console"
+    return str(client[0]) if client else "unknown"
 
 
 def cookie_line(secret: str, *, secure: bool) -> str:

@@ -12,7 +12,7 @@ from quarterdeck.ops.console.pieces import icon
 from quarterdeck.ops.console.state import ALL_DESKS, APPROVE, Asked, Toast, View
 from quarterdeck.ops.console.wording import signed
 
-__all__ = ["Person", "answers", "desk_state", "dialogue", "emergency_bar", "header"]
+__all__ = ["Person", "answers", "chosen_desks", "desk_state", "dialogue", "emergency_bar", "header"]
 
 _FIRST: Final = ("pause", "kill", "flatten")
 _MORE: Final = ("resume", "cancel", "acknowledge", "lock", "unlock", "stop")

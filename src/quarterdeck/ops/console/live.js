@@ -116,6 +116,7 @@ export default {
         if (event.ctrlKey || event.metaKey || event.shiftKey) return;
         event.preventDefault();
       }
+      if (found.role === "tab") found.scrollIntoView({ block: "nearest", inline: "center" });
       this.tell(found.dataset.act, { ...found.dataset });
     },
     typed(event) {

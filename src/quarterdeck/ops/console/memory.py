@@ -22,12 +22,13 @@ from quarterdeck.ops.tails import Place as LogPlace
 
 __all__ = ["Console", "DeskMemory", "Fill", "LogLine", "Moment", "time_of"]
 
-EVERY_S: Final = 0.25
+_EVERY_S: Final = 0.25
 _MOMENTS: Final = 14_400  # four hours, one a second
 _MOMENT_NS: Final = 1_000_000_000
 _FILLS: Final = 2_000
-_LINES: Final = 2_000
+_LINES: Final = 1_000
 _BACK: Final = {"trading": 4 << 20, "system": 1 << 19, "error": 1 << 18}  # bytes read of a log at the start
+_CHIEF: Final = frozenset(("event", "time", "logged", "level", "desk", "sequence"))
 _READS_MAX: Final = 8  # of a megabyte each, for one log in one turn
 
 Look = Callable[[SeenDesk], DeskFigures | None]
@@ -61,8 +62,9 @@ class Fill(msgspec.Struct, frozen=True):
 
 
 class LogLine(msgspec.Struct, frozen=True):
-    """One line of one of the logs. `words` is everything else that it says."""
+    """One line of one of the logs, by the order in which it was heard. `words` is everything else that it says."""
 
+    number: int
     log: str
     level: str
     event: str
@@ -88,8 +90,9 @@ class DeskMemory:
         self.problem = ""
         self.moments: deque[Moment] = deque(maxlen=_MOMENTS)
         self.fills: deque[Fill] = deque(maxlen=_FILLS)
-        self.lines: deque[LogLine] = deque(maxlen=_LINES)
+        self.lines: dict[str, deque[LogLine]] = {log: deque(maxlen=_LINES) for log in _BACK}
         self.fills_heard = 0
+        self._heard = 0
         self._look = look
         self._trades: dict[tuple[str, str], None] = {}
         self._tails = {
@@ -110,6 +113,11 @@ class DeskMemory:
         if self.figures is not None and self.figures.alive:
             self._remember(self.figures)
 
+    def newest(self, *logs: str) -> list[LogLine]:
+        """The lines of some logs (none: of all), the newest first. A busy log pushes none out of the others."""
+        found = [line for log in logs or self.lines for line in self.lines[log]]
+        return sorted(found, key=lambda line: -line.number)
+
     def close(self) -> None:
         for tail in self._tails.values():
             tail.close()
@@ -127,10 +135,14 @@ class DeskMemory:
             self._fill(line)
         if log == "system" and line.get("level") == "error":
             return  # error.log has it too
-        left_out = ("event", "time", "logged", "level", "desk")
-        words = ", ".join(f"{name} {value}" for name, value in line.items() if name not in left_out)
+        words = ", ".join(f"{name} {value}" for name, value in line.items() if name not in _CHIEF)
+        if "sequence" in line:
+            words += f"{', ' if words else ''}sequence {line['sequence']}"
         said = str(line.get("time") or line.get("logged") or "")
-        self.lines.append(LogLine(log, str(line.get("level", "info")), str(line.get("event", "")), said, words))
+        self._heard += 1
+        self.lines[log].append(
+            LogLine(self._heard, log, str(line.get("level", "info")), str(line.get("event", "")), said, words)
+        )
 
     def _fill(self, line: Mapping[str, Any]) -> None:
         trade = str(line.get("instrument")), str(line.get("trade_id"))
@@ -171,7 +183,7 @@ class Console:
             begun = time.monotonic()
             await asyncio.to_thread(self.turn)
             took = time.monotonic() - begun
-            await asyncio.sleep(max(EVERY_S - took, took))
+            await asyncio.sleep(max(_EVERY_S - took, took))
 
     def turn(self) -> None:
         for memory in self.memories.values():

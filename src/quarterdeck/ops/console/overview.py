@@ -8,22 +8,44 @@ from typing import Final
 from quarterdeck.ops.console.frame import desk_state
 from quarterdeck.ops.console.markup import Child, Markup, tag
 from quarterdeck.ops.console.memory import DeskMemory
-from quarterdeck.ops.console.pieces import badge, change, meter, sparkline, tile, when_known
+from quarterdeck.ops.console.pieces import (
+    Column,
+    badge,
+    change,
+    empty,
+    meter,
+    panel,
+    side_badge,
+    sparkline,
+    table,
+    tile,
+    when_known,
+)
 from quarterdeck.ops.console.wording import (
     age_text,
     clock_text,
     count_text,
     duration_text,
+    exact,
     money,
     plain_words,
     share_text,
 )
-from quarterdeck.ops.figures import DeskFigures
+from quarterdeck.ops.figures import DeskFigures, FeedFigures
 
-__all__ = ["breaker_badge", "feed_age_s", "heat_share", "overview", "stale"]
+__all__ = ["breaker_badge", "feed_age_s", "heat_share", "is_old", "overview", "stale"]
 
 _SPARK: Final = 600
-_STALE_S: Final = 10.0
+_LATEST: Final = 8
+_FILLS: Final = (
+    Column("Time", head=True),
+    Column("Desk"),
+    Column("Side"),
+    Column("What", figure=True),
+    Column("Price", figure=True),
+)
+_EVENTS: Final = (Column("Time", head=True), Column("Desk"), Column("Log"), Column("What", wide=True))
+_OLD_S: Final = Decimal(60)
 
 
 def feed_age_s(seen: DeskFigures) -> float | None:
@@ -32,9 +54,16 @@ def feed_age_s(seen: DeskFigures) -> float | None:
     return max(ages) if ages else None
 
 
+def is_old(seen: DeskFigures, feed: FeedFigures) -> bool:
+    """Whether a feed is older than its own rail lets orders be judged by; without one, than a minute."""
+    scope = f"instrument:{feed.instrument}"
+    limits = [rail.limit for rail in seen.rails if rail.rail == "STALE_DATA" and rail.scope == scope]
+    return feed.age_s is None or feed.age_s > float(min(limits, default=_OLD_S))
+
+
 def stale(seen: DeskFigures) -> bool:
-    age = feed_age_s(seen)
-    return not seen.alive or age is None or age > _STALE_S
+    """Whether any feed is old, or nobody is there to hear them."""
+    return not seen.alive or any(is_old(seen, feed) for feed in seen.feeds)
 
 
 def heat_share(seen: DeskFigures) -> float:
@@ -58,8 +87,46 @@ def overview(memories: Mapping[str, DeskMemory], names: Sequence[str], alarms_op
         tag("div", tag("h1", "Overview", id="page", tabindex="-1"), _time(figures), class_="page-head"),
         tag("dl", _sums(shown, figures, alarms_open), class_="tiles sums"),
         tag("section", tag("h2", "Desks", class_="unseen"), [_row(memory) for memory in shown], class_="desks"),
+        tag("div", _latest_fills(shown), _latest_events(shown), class_="pair-of-panels"),
         class_="page",
     )
+
+
+def _latest_fills(shown: Sequence[DeskMemory]) -> Markup:
+    found = [(memory.desk.name, one) for memory in shown for one in list(memory.fills)[-_LATEST:]]
+    found.sort(key=lambda pair: -pair[1].time_ns)
+    rows = [
+        (
+            f"{name}/{one.instrument}/{one.trade_id}",
+            [
+                clock_text(one.time_ns),
+                name,
+                side_badge(one.side),
+                tag("span", exact(one.quantity), " ", one.instrument),
+                exact(one.price),
+            ],
+        )
+        for name, one in found[:_LATEST]
+    ]
+    return panel("Latest fills", table("Latest fills", _FILLS, rows) or empty("No fill yet"))
+
+
+def _latest_events(shown: Sequence[DeskMemory]) -> Markup:
+    found = [(memory.desk.name, one) for memory in shown for one in memory.newest("system", "error")[:_LATEST]]
+    found.sort(key=lambda pair: pair[1].time, reverse=True)
+    rows = [
+        (
+            f"{name}/{one.number}",
+            [
+                one.time[11:19],
+                name,
+                badge(one.log, "bad") if one.level == "error" else badge(one.log, "quiet"),
+                tag("span", tag("strong", one.event), " ", tag("span", one.words, class_="aside"), class_="one-line"),
+            ],
+        )
+        for name, one in found[:_LATEST]
+    ]
+    return panel("Latest events", table("Latest events", _EVENTS, rows) or empty("Nothing has happened yet"))
 
 
 def _time(figures: Sequence[DeskFigures]) -> Markup:

@@ -67,6 +67,8 @@ class Page:
         """Lays out the page's parts, in the order in which they are read and reached by keyboard."""
         layout = cast(Any, ui.context.client).layout
         ui.add_head_html(str(self._plane.head))
+        if self._view.desk:
+            ui.page_title(f"{self._view.desk} – Quarterdeck")
         with layout:
             self._header = Live(self._told, "header", role="banner")
             self._header.move(target_index=0)

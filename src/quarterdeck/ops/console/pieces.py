@@ -19,6 +19,7 @@ __all__ = [
     "meter",
     "panel",
     "search",
+    "side_badge",
     "sparkline",
     "table",
     "tile",
@@ -75,6 +76,11 @@ def icon(name: str) -> Markup:
 def badge(words: str, tone: str, sign: str | None = None) -> Markup:
     """A word with a tone (good, warn, bad, info, quiet) and its sign: colour alone says nothing."""
     return tag("span", icon(sign or tone), words, class_=f"badge {tone}")
+
+
+def side_badge(side: str) -> Markup:
+    """BUY or SELL: a word, an arrow and a colour."""
+    return badge(side.lower(), "buy" if side == "BUY" else "sell", "up" if side == "BUY" else "down")
 
 
 def change(value: Decimal | None, places: int = 2) -> Markup:

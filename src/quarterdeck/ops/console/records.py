@@ -95,7 +95,7 @@ def _access_line(said: dict[str, Any]) -> AccessLine:
     return AccessLine(
         time=str(said.get("time", "")),
         person=str(said.get("person") or said.get("name") or "nobody known"),
-        action=str(said.get("action") or what),
+        action=str(said.get("action") or ("identify" if what == "refused" else what)),
         outcome=str(said.get("code") or "refused") if what == "refused" else "permitted",
         about=", ".join(f"{name.replace('_', ' ')} {value}" for name, value in about.items()),
         origin=str(said.get("origin", "")),
@@ -177,15 +177,11 @@ def _file(desk: str, name: str, size: int, written: float) -> list[Child]:
 def logs_tab(memory: DeskMemory, view: View) -> Markup:
     """The newest lines of the desk's logs, newest first."""
     words, log = view.text("logs"), view.text("log") or _LEVELS[0]
-    found = [
-        one
-        for one in reversed(memory.lines)
-        if (log == _LEVELS[0] or one.log == log) and matching(words, one.event, one.words, one.log)
-    ]
+    lines = memory.newest(*(() if log not in _LEVELS[1:] else (log,)))
+    found = [one for one in lines if matching(words, one.event, one.words, one.log)]
     options = [tag("option", name, value=name, selected=name == log) for name in _LEVELS]
     choice = tag("select", options, data_field="log", aria_label="Which log")
-    rows = [(f"{one.time}/{one.event}/{place}", _line(one.time, one.log, one.event, one.words, one.level))
-            for place, one in ((len(found) - at, one) for at, one in enumerate(found[:_SHOWN]))]  # fmt: skip
+    rows = [(str(one.number), _line(one.time, one.log, one.event, one.words, one.level)) for one in found[:_SHOWN]]
     shown = table("Log lines", _LOGS, rows, len(found)) or empty("No line matches")
     return tag(
         "div",

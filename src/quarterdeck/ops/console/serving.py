@@ -29,6 +29,7 @@ __all__ = ["Address", "console_app", "serve"]
 
 _ASSETS: Final = {"console.css": "text/css", "theme.js": "text/javascript"}
 _FOR_GOOD: Final = "public, max-age=31536000, immutable"
+_APART: Final = "sandbox allow-scripts"  # what a report's own scripts do, they do as a stranger
 _ANYBODY: Final = "sign-in"
 _MARK: Final = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" stroke="#0b5cad" stroke-width="1.7"'
@@ -155,7 +156,7 @@ def _files(app: FastAPI, plane: ConsolePlane) -> None:
         found = (folder / path).resolve()
         if not found.is_relative_to(folder) or not found.is_file():
             return PlainTextResponse("there is no such report\n", 404)
-        return FileResponse(found, content_disposition_type="inline")
+        return FileResponse(found, content_disposition_type="inline", headers={"content-security-policy": _APART})
 
     app.add_api_route("/alive", alive, methods=["GET"])
     app.add_api_route("/assets/{name}", assets, methods=["GET"])

@@ -6,6 +6,7 @@ from typing import Final
 
 from quarterdeck.config import DeskConfig
 from quarterdeck.ops.console.markup import Child, Markup, tag
+from quarterdeck.ops.console.overview import is_old
 from quarterdeck.ops.console.pieces import Column, badge, callout, change, empty, meter, panel, search, table
 from quarterdeck.ops.console.state import View
 from quarterdeck.ops.console.trading import matching
@@ -81,7 +82,6 @@ _HEALTH: Final = (
 _HEALTH_TONES: Final = {Status.HEALTHY: "good", Status.DEGRADED: "warn", Status.UNHEALTHY: "bad"}
 _MONEY: Final = "money"
 _THOUSANDTH: Final = Decimal("0.001")
-_OLD_FEED_S: Final = 10.0
 
 
 def rails_tab(seen: DeskFigures, view: View) -> Markup:
@@ -157,7 +157,7 @@ def strategies_tab(seen: DeskFigures, config: DeskConfig) -> Markup:
     """Each strategy's standing, weight, what it uses of its quota, and results."""
     quotas = {
         rail.scope.removeprefix("strategy:"): rail
-        for rail in seen.rails
+        for rail in sorted(seen.rails, key=lambda rail: rail.share)  # the fullest of a strategy's comes last
         if rail.scope.startswith("strategy:") and rail.rail == "EXPOSURE_STRATEGY_CAP"
     }
     rows = [(one.name, _strategy(one, quotas)) for one in seen.strategies]
@@ -182,7 +182,7 @@ def _strategy(one: StrategyFigures, quotas: Mapping[str, RailFigures]) -> list[C
     quota = quotas.get(one.name)
     use: Child = money(one.exposure)
     if quota is not None:
-        words = f"{money(one.exposure)} of {money(quota.limit)}"
+        words = f"{money(quota.use)} of {money(quota.limit)}"
         bar = meter(f"{one.name}, exposure against its quota", quota.share, words, warned=quota.warned)
         use = tag("div", bar, tag("span", words, class_="figure"), class_="use")
     return [
@@ -203,7 +203,7 @@ def venues_tab(seen: DeskFigures) -> Markup:
     """Connections, and what each instrument's market last said."""
     waiting = callout("warn", f"Waiting for {', '.join(seen.venues_waiting)}") if seen.venues_waiting else None
     venues = table("Venues", _VENUES, [(one.name, _venue(one)) for one in seen.venues])
-    feeds = table("Feeds", _FEEDS, [(f"{one.venue}/{one.instrument}", _feed(one)) for one in seen.feeds])
+    feeds = table("Feeds", _FEEDS, [(f"{one.venue}/{one.instrument}", _feed(one, seen)) for one in seen.feeds])
     return tag(
         "div",
         waiting,
@@ -229,8 +229,7 @@ def _ago(seconds: float | None) -> str:
     return "never" if seconds is None else f"{age_text(seconds)} ago"
 
 
-def _feed(one: FeedFigures) -> list[Child]:
-    old = one.age_s is None or one.age_s > _OLD_FEED_S
+def _feed(one: FeedFigures, seen: DeskFigures) -> list[Child]:
     marks = [badge(word, "warn") for word, so in (("unreconciled", one.unreconciled), ("paused", one.paused)) if so]
     return [
         tag("strong", one.instrument),
@@ -238,7 +237,7 @@ def _feed(one: FeedFigures) -> list[Child]:
         exact(one.bid),
         exact(one.ask),
         exact(one.mark),
-        badge(age_text(one.age_s), "warn") if old else age_text(one.age_s),
+        badge(age_text(one.age_s), "warn") if is_old(seen, one) else age_text(one.age_s),
         share_text(one.funding_rate, 4),
         money(one.exposure),
         marks or badge("open", "good"),
@@ -253,6 +252,10 @@ def reconciliation_tab(seen: DeskFigures) -> Markup:
         state = callout("bad", f"{len(said)} differences: entries wait there until both sides agree", said)
     elif unsettled:
         state = callout("warn", f"Not settled yet: {', '.join(unsettled)}")
+    elif seen.mode == "paper":
+        state = callout("info", "On paper the venue is simulated by the desk itself: there is nothing to compare with")
+    elif any(one.reconciled_age_s is None for one in seen.venues):
+        state = callout("warn", "Not every venue has been compared yet")
     else:
         state = callout("good", "The desk and its venues agree")
     ages = table(

@@ -8,7 +8,19 @@ from quarterdeck.ops.console.frame import desk_state
 from quarterdeck.ops.console.markup import Child, Markup, tag
 from quarterdeck.ops.console.memory import DeskMemory, Fill
 from quarterdeck.ops.console.overview import breaker_badge, feed_age_s, heat_share, stale
-from quarterdeck.ops.console.pieces import Column, badge, callout, change, empty, meter, panel, search, table, tile
+from quarterdeck.ops.console.pieces import (
+    Column,
+    badge,
+    callout,
+    change,
+    empty,
+    meter,
+    panel,
+    search,
+    side_badge,
+    table,
+    tile,
+)
 from quarterdeck.ops.console.state import TABS, View
 from quarterdeck.ops.console.wording import (
     age_text,
@@ -75,8 +87,11 @@ _STATUS_TONES: Final = {
 
 def matching(words: str, *texts: str) -> bool:
     """Whether every word that was typed is in one of the texts, whatever the case."""
+    wanted = words.casefold().split()
+    if not wanted:
+        return True
     joined = " ".join(texts).casefold()
-    return all(word in joined for word in words.casefold().split())
+    return all(word in joined for word in wanted)
 
 
 def desk_head(memory: DeskMemory, view: View) -> Markup:
@@ -189,10 +204,6 @@ def _orders(seen: DeskFigures, words: str) -> Markup:
     return panel("Orders", shown, aside=aside, name="orders")
 
 
-def _side(side: str) -> Markup:
-    return badge(side.lower(), "buy" if side == "BUY" else "sell", "up" if side == "BUY" else "down")
-
-
 def _order(one: OrderFigures, now_ns: int) -> list[Child]:
     extras = [word for word, so in (("post-only", one.post_only), ("reduce-only", one.reduce_only)) if so]
     kind = " ".join([plain_words(one.order_type), *extras])
@@ -202,7 +213,7 @@ def _order(one: OrderFigures, now_ns: int) -> list[Child]:
         tag("span", one.order_id, class_="code"),
         one.instrument,
         one.strategy,
-        _side(one.side),
+        side_badge(one.side),
         kind,
         exact(one.quantity),
         exact(one.filled),
@@ -235,7 +246,7 @@ def _fill(one: Fill) -> list[Child]:
         clock_text(one.time_ns),
         one.instrument,
         one.strategy,
-        _side(one.side),
+        side_badge(one.side),
         exact(one.quantity),
         exact(one.price),
         exact(one.fee),

@@ -184,7 +184,7 @@ class Health:
 
     def _see(self, name: str) -> DeskFigures | None:
         with self._reading[name]:
-            return see(self._desks[name])
+            return see(self._desks[name], with_orders=False)
 
     def _seen_or_none(self, name: str) -> DeskFigures | None:
         try:

@@ -19,6 +19,7 @@ _EXCHANGE_OF_EQUITIES: Final = "XNYS"
 _UNHEALTHY_TIMES: Final = 10  # a feed that is so many times older than it may be is gone
 _STOPPED: Final = (BreakerStage.KILLED.name, BreakerStage.COOLDOWN.name)
 _STANDBY_RECORD: Final = re.compile(r"at record (\d+)")
+_ROUNDS_MISSED: Final = 3.0  # of comparisons, before they are missed
 _STANDBY_LAG_RECORDS: Final = 100_000
 
 
@@ -63,7 +64,10 @@ def _venue(venue: VenueFigures, waiting: bool) -> Found:
 
 
 def _feed(found: DeskFigures, config: DeskConfig, allowed_s: float) -> Found:
-    """The age of each instrument's newest price. An exchange that is closed gives none, and that is no fault."""
+    """The age of each instrument's newest price. An exchange that is closed gives none, and that is no fault.
+
+    An instrument may be older where its own limit says so: the desk then trades on it still.
+    """
     ages: dict[str, object] = {}
     old: list[str] = []
     gone = 0
@@ -71,9 +75,10 @@ def _feed(found: DeskFigures, config: DeskConfig, allowed_s: float) -> Found:
         ages[feed.instrument] = None if feed.age_s is None else round(feed.age_s, 3)
         if instrument.kind == "equity" and sessions_of(_EXCHANGE_OF_EQUITIES).at(found.time_ns) is None:
             continue
-        if feed.age_s is None or feed.age_s > allowed_s:
+        own_s = max(allowed_s, float(instrument.limits.stale_ms) / 1e3)
+        if feed.age_s is None or feed.age_s > own_s:
             old.append(feed.instrument)
-            gone += feed.age_s is None or feed.age_s > _UNHEALTHY_TIMES * allowed_s
+            gone += feed.age_s is None or feed.age_s > _UNHEALTHY_TIMES * own_s
     details = {"age_s": ages, "allowed_s": allowed_s}
     if not old:
         return Found(Status.HEALTHY, "prices are fresh", details)
@@ -176,6 +181,7 @@ def desk_components(
     yield "orders", lambda: _orders(found)
     yield "journal", lambda: _journal(found, config, journal)
     if live:  # a simulated venue is part of the desk
-        yield "reconciliation", lambda: _reconciliation(found, float(thresholds.reconcile_age_s))
+        allowed_s = max(float(thresholds.reconcile_age_s), _ROUNDS_MISSED * config.reconciliation.every_s)
+        yield "reconciliation", lambda: _reconciliation(found, allowed_s)
     if found.lease is not None:
         yield "standby", lambda: _standby(found)

@@ -52,12 +52,13 @@ class Incidents:
         alert: int | None = None,
     ) -> Incident:
         """Opens an incident by hand. `detected_ns` None: now. OpsError: no title, nobody named, no such desk."""
-        now = self._wall()
         _named(person)
         if not title.strip():
             raise OpsError("an incident needs a title: one sentence that says what is wrong")
         if desk and desk not in self._desks:
             raise OpsError(f"there is no desk {desk} here: {', '.join(self._desks) or 'none'}")
+        self._look_at_money(desk)  # before the moment from which the loss is counted
+        now = self._wall()
         detected = now if detected_ns is None else detected_ns
         if detected > now:
             raise OpsError("an incident cannot be detected later than now")
@@ -65,7 +66,6 @@ class Incidents:
             "title": title.strip()[:200], "severity": severity.value, "desk": desk, "state": IncidentState.OPEN.value,
             "alert": alert, "detected_ns": detected, "opened_ns": now, "opened_by": person,
         }  # fmt: skip
-        self._look_at_money(desk)
         with self._store.writing() as line:
             number = int(line.execute(insert(INCIDENTS).values(values).returning(INCIDENTS.c.id)).scalar_one())
         return self.find(number)

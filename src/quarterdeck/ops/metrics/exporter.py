@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from quarterdeck.config.loading import DESK_FILE
 from quarterdeck.config.ops import OPS_FILE, load_ops
@@ -47,7 +47,7 @@ class _Handler(BaseHTTPRequestHandler):
         except ConnectionError:  # its patience was over; Prometheus counts that itself
             self.close_connection = True
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """A scrape every few seconds is no news."""
 
 

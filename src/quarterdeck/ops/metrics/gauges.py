@@ -1,6 +1,6 @@
 """What a desk's figures say, as metrics."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from quarterdeck.ops.metrics.page import Page
 
 __all__ = ["add_figures", "result_of"]
 
-_TURNS_FROM: Final = 10  # buckets of turns below a microsecond are one
+_LENGTHS_FROM: Final = 10
 _REDUCED: Final = frozenset({BreakerStage.REDUCED.name, *(f"RECOVERY_{step}" for step in range(1, 5))})
 _VENUE_BREAKER: Final = {"closed": 0, "open": 1, "half-open": 2}
 _Sample = tuple[str, Any, *tuple[str, ...]]
@@ -28,10 +28,19 @@ def add_figures(page: Page, found: DeskFigures, now_ns: int) -> None:
         for name, value, *labels in part(found):
             page.add(name, found.desk, value, *labels)
     page.add("quarterdeck_shown_age_seconds", found.desk, max(0, now_ns - found.shown_ns) / 1e9)
-    if len(found.turns) == BUCKETS + 1:
-        bounds = [bucket_seconds(bucket) for bucket in range(_TURNS_FROM, BUCKETS)]
-        counts = [sum(found.turns[: _TURNS_FROM + 1]), *found.turns[_TURNS_FROM + 1 :]]
-        page.histogram("quarterdeck_loop_turn_seconds", found.desk, bounds, counts, None)
+    _add_lengths(page, "quarterdeck_loop_turn_seconds", found.desk, found.turns)
+    for venue, kinds in found.latency.items():
+        for kind, counts in kinds.items():
+            _add_lengths(page, "broker_api_latency_seconds", found.desk, counts, venue, kind)
+
+
+def _add_lengths(page: Page, name: str, desk: str, counts: Sequence[int], *labels: str) -> None:
+    """Adds what a desk counts by powers of two of nanoseconds; below a microsecond it is one bucket."""
+    if len(counts) == BUCKETS + 1:
+        bounds = [bucket_seconds(bucket) for bucket in range(_LENGTHS_FROM, BUCKETS)]
+        page.histogram(
+            name, desk, bounds, [sum(counts[: _LENGTHS_FROM + 1]), *counts[_LENGTHS_FROM + 1 :]], None, *labels
+        )
 
 
 def _money(found: DeskFigures) -> Iterator[_Sample]:

@@ -68,7 +68,7 @@ class Metrics:
         found: DeskFigures | None = None
         unreadable = False
         try:
-            found = see(desk)
+            found = see(desk, with_orders=False)
         except QuarterdeckError:
             unreadable = True  # told by the gauge, and by the desk's health
         page.add("quarterdeck_metrics_unreadable", name, unreadable)

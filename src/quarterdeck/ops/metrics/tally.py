@@ -15,7 +15,16 @@ from quarterdeck.market.times import parse_time
 from quarterdeck.ops.metrics.catalogue import LATENCY_BUCKETS_S
 from quarterdeck.ops.tails import Place
 
-__all__ = ["SLIPPAGE_BUCKETS_BPS", "Histogram", "Tally", "labels_of", "severity_of"]
+__all__ = [
+    "SLIPPAGE_BUCKETS_BPS",
+    "Histogram",
+    "Holding",
+    "Returns",
+    "Tally",
+    "Underway",
+    "labels_of",
+    "severity_of",
+]
 
 SLIPPAGE_BUCKETS_BPS: Final = (
     -50.0, -20.0, -10.0, -5.0, -2.0, -1.0, 0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0,

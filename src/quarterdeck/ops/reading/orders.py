@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from quarterdeck.kernel.vocabulary import OrderFlag, OrderStatus, OrderType, Reason, TimeInForce
 from quarterdeck.ops.figures import OrderFigures
-from quarterdeck.ops.reading.statement import Market, Statement
+from quarterdeck.ops.reading.statement import Market, Statement, scaled
 from quarterdeck.runtime.wording import order_name
 from quarterdeck.venues.identity import client_id, desk_tag
 
@@ -47,16 +47,16 @@ def _read(of: Statement, table: Any, most: int | None, is_open: bool) -> Iterato
     rows = table[table["id"].argsort()[::-1]][:most]
     columns: list[list[int]] = [rows[name].tolist() for name in _FIELDS]
     tag = desk_tag(of.config.desk.name)
-    units = [Decimal(1).scaleb(-account.exponent) for account in of.config.accounts]
+    exponents = [-account.exponent for account in of.config.accounts]
     for row in zip(*columns, strict=True):
         facts: dict[str, int] = dict(zip(_FIELDS, row, strict=True))
         market = of.markets[facts["instrument"]]
-        unit = units[market.account] if market.account < len(units) else Decimal(1)
-        yield _figures(of, market, facts, tag, unit, is_open)
+        exponent = exponents[market.account] if market.account < len(exponents) else 0
+        yield _figures(of, market, facts, tag, exponent, is_open)
 
 
 def _figures(
-    of: Statement, market: Market, facts: dict[str, int], tag: str, unit: Decimal, is_open: bool
+    of: Statement, market: Market, facts: dict[str, int], tag: str, exponent: int, is_open: bool
 ) -> OrderFigures:
     flags, filled = facts["flags"], facts["filled"]
     average = _AVERAGE.divide(market.tick * facts["filled_cost"], Decimal(filled)) if filled else None
@@ -74,7 +74,7 @@ def _figures(
         quantity=market.quantity(facts["quantity"]),
         filled=market.quantity(filled),
         average_fill_price=average,
-        fee=unit * facts["fee"],
+        fee=scaled(facts["fee"], exponent),
         status=_word(_STATUSES, facts["status"]),
         open=is_open,
         post_only=bool(flags & OrderFlag.POST_ONLY),

@@ -8,6 +8,8 @@ from quarterdeck.kernel.vocabulary import (
     BreakerStage,
     BreakerTerm,
     EventKind,
+    InstrumentKind,
+    InstrumentTerm,
     LedgerAccount,
     Metric,
     MetricLevel,
@@ -22,7 +24,7 @@ from quarterdeck.ops.figures import (
     VenueFigures,
 )
 from quarterdeck.ops.reading.stakes import notional, window_count
-from quarterdeck.ops.reading.statement import Market, Statement, is_set, ppm
+from quarterdeck.ops.reading.statement import Market, Statement, is_set, ppm, scaled
 
 __all__ = ["breaker", "feeds", "positions", "purses", "quantile", "strategies", "venues"]
 
@@ -64,13 +66,12 @@ def purses(of: Statement) -> tuple[PurseFigures, ...]:
     found: list[PurseFigures] = []
     for row, account in enumerate(of.config.accounts[: of.whole("accounts_count")]):
         record = of.state["accounts"][row]
-        unit = of.money(1).scaleb(of.config.base_exponent - account.exponent)
         found.append(
             PurseFigures(
                 name=of.names.accounts.label(row),
                 currency=account.currency,
-                cash=unit * int(record["postings"][LedgerAccount.CASH]),
-                venue_cash=unit * int(record["venue_cash"]) if record["venue_cash_ns"] else None,
+                cash=scaled(int(record["postings"][LedgerAccount.CASH]), -account.exponent),
+                venue_cash=scaled(int(record["venue_cash"]), -account.exponent) if record["venue_cash_ns"] else None,
             )
         )
     return tuple(found)
@@ -83,7 +84,7 @@ def feeds(of: Statement) -> tuple[FeedFigures, ...]:
 
 
 def _feed(of: Statement, market: Market, funding_heard: bool) -> FeedFigures:
-    rate = of.money(market.funding_ppb).scaleb(of.config.base_exponent - 9)
+    funded = funding_heard and market.terms[InstrumentTerm.KIND] == InstrumentKind.PERPETUAL
     return FeedFigures(
         instrument=market.name,
         venue=of.names.venues.label(market.venue),
@@ -91,7 +92,7 @@ def _feed(of: Statement, market: Market, funding_heard: bool) -> FeedFigures:
         ask=market.price_or_none(market.ask),
         mark=market.mark,
         age_s=_age_s(of.time_ns, market.data_ns),
-        funding_rate=rate if funding_heard else None,
+        funding_rate=scaled(market.funding_ppb, -9) if funded else None,
         unreconciled=bool(market.unreconciled),
         paused=bool(market.paused),
         exposure=of.money(notional(market, abs(market.net.quantity), market.mark_half_ticks)),

@@ -28,7 +28,7 @@ from quarterdeck.ops.reading.stakes import (
     window_count,
     worst_lots,
 )
-from quarterdeck.ops.reading.statement import Market, Statement, is_set, share_of
+from quarterdeck.ops.reading.statement import Market, Statement, is_set, ppm, scaled, share_of
 
 __all__ = ["rails"]
 
@@ -47,8 +47,8 @@ class _Rails:
     def found(self, scope: str, warned: int, uses: Iterator[_Use]) -> Iterator[RailFigures]:
         convert: dict[str, Callable[[int], Decimal]] = {
             "money": self.of.money,
-            "share": lambda parts: Decimal(parts).scaleb(-6),
-            "s": lambda ns: Decimal(ns).scaleb(-9),
+            "share": ppm,
+            "s": lambda ns: scaled(ns, -9),
         }
         for rail, use, limit, unit in uses:
             if not is_set(limit):

@@ -14,7 +14,7 @@ from quarterdeck.kernel.records import NO_LIMIT
 from quarterdeck.kernel.vocabulary import InstrumentLimit, InstrumentTerm
 from quarterdeck.runtime.directory import Directory
 
-__all__ = ["Holding", "Market", "Statement", "is_set", "ppm", "share_of"]
+__all__ = ["Holding", "Market", "Statement", "is_set", "ppm", "scaled", "share_of"]
 
 _PPB: Final = 1_000_000_000
 _SHARE_PLACES: Final = 8
@@ -28,12 +28,17 @@ def is_set(limit: int) -> bool:
 
 def share_of(part: int, whole: int) -> Decimal:
     """Part / whole with eight decimals, rounded down; 0 where the whole is not positive."""
-    return Decimal(part * 10**_SHARE_PLACES // whole).scaleb(-_SHARE_PLACES) if whole > 0 else Decimal(0)
+    return scaled(part * 10**_SHARE_PLACES // whole, -_SHARE_PLACES) if whole > 0 else Decimal(0)
+
+
+def scaled(units: int, exponent: int) -> Decimal:
+    """Units * 10**exponent; zero is written 0, and not 0E-8."""
+    return Decimal(units).scaleb(exponent) if units else Decimal(0)
 
 
 def ppm(parts: int) -> Decimal:
     """Parts per million as a share."""
-    return Decimal(parts).scaleb(-6)
+    return scaled(parts, -6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +132,11 @@ class Statement:
         self.time_ns = max(self.state_ns, int(words.get("clock_ns", 0)))
         self.limits = cast(list[int], state["limits"].tolist())
         self.equity = int(state["equity"])
-        self._unit = Decimal(1).scaleb(-config.base_exponent)
+        self._exponent = -config.base_exponent
 
     def money(self, units: int) -> Decimal:
         """Desk money of so many units."""
-        return self._unit * units
+        return scaled(units, self._exponent)
 
     def whole(self, name: str) -> int:
         """One plain field of the state."""
