@@ -74,11 +74,6 @@ def decoders(stream: str) -> tuple[Figure, Figure]:
 
 
 LOOP = ("wire.py", "--loop")
-WIRE_WHY = {
-    "hyperliquid_book": "forty levels are eighty texts, which become forty records; ccxt makes as many pairs of floats",
-    "binance_depth": "a change has 63 levels in the mean; reading their texts alone takes a tenth of ccxt's time, and "
-    "each then becomes a tick, a lot and a record, where ccxt sets a float in a book",
-}
 SPEED, WITH_PREPARATION, LATENCY = "events_per_s", "events_per_s_incl_prep", "tick_to_submit_us"
 PYTHON = "quarterdeck:python"
 W3_WHY = (
@@ -185,7 +180,6 @@ ROWS = (
             *decoders(name),
             target=10,
             lower_is_better=True,
-            why=WIRE_WHY.get(name, ""),
         )
         for name in ("hyperliquid_trades", "hyperliquid_book", "binance_trades", "binance_quotes", "binance_depth")
     ),
@@ -205,6 +199,12 @@ ROWS = (
         "ms",
         Figure("quarterdeck", LOOP, ("p95_ms",)),
         target=2,
+        lower_is_better=True,
+    ),
+    Row(
+        "quote out of the twin to order in, p95 of the quietest 50",
+        "ms",
+        Figure("quarterdeck", LOOP, ("quiet_p95_ms",)),
         lower_is_better=True,
     ),
 )

@@ -14,6 +14,8 @@ import pytest
 
 from quarterdeck.cli.conformance import read_notional
 from quarterdeck.config import load_desk
+from quarterdeck.config.credentials import CREDENTIALS_FILE
+from quarterdeck.config.secrets import IDENTITY_FILE_VARIABLE, IDENTITY_VARIABLE
 from quarterdeck.conformance.command import ConformanceOptions, conformance_command, pass_gate
 from quarterdeck.conformance.outcome import Outcome
 from quarterdeck.conformance.report import kept_at
@@ -111,6 +113,21 @@ def test_a_live_session_meets_the_gate(tmp_path: Path, monkeypatch: pytest.Monke
         pass_gate(config, list[str]().append)
     monkeypatch.delenv(KEY_VARIABLE)
     with pytest.raises(DeskError, match="its credentials are not there"):
+        pass_gate(config, list[str]().append)
+
+
+@pytest.mark.parametrize(("mode", "why"), [(0o644, "others may read it"), (0o600, "it is encrypted: name an identity")])
+def test_credentials_that_cannot_be_read_are_one_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, why: str
+) -> None:
+    """They are there, so it is not said that they are not, and nothing else of the gate is looked at."""
+    config = moved(load_desk(str(write_desk(tmp_path / "desk", 8901))), REMOTE)
+    for name in (KEY_VARIABLE, f"{KEY_VARIABLE}_FILE", IDENTITY_VARIABLE, IDENTITY_FILE_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
+    path = config.folder / CREDENTIALS_FILE
+    path.write_bytes(b"age-encryption.org/v1")
+    path.chmod(mode)
+    with pytest.raises(DeskError, match=f"may not open at .*: its credentials cannot be read: .*{why}"):
         pass_gate(config, list[str]().append)
 
 

@@ -56,6 +56,15 @@ def test_every_venue_of_every_desk_has_a_twin(desk: str) -> None:
             assert public or secret.rpartition("=")[2] not in shown
 
 
+@pytest.mark.parametrize(("speed", "before_s"), [(0.5, 30), (1, 30), (10, 200), (60, 1_200)])
+def test_a_market_that_opens_waits_for_the_desk_to_start(speed: float, before_s: int) -> None:
+    """At sixty times the clock a start of five real seconds is five minutes: the whole opening range."""
+    recipe = RECIPES["alpaca"](load_desk(REPOSITORY / "desks" / "intraday"))
+    assert recipe.opening_ns is not None
+    assert recipe.begins_ns(speed) == recipe.opening_ns - before_s * 10**9
+    assert RECIPES["hyperliquid"](load_desk(REPOSITORY / "desks" / "hat-manifesto")).begins_ns(speed) is None
+
+
 def test_a_desk_whose_venue_has_no_twin_is_refused_by_name(tmp_path: Path) -> None:
     text = (REPOSITORY / "desks" / "intraday" / "desk.toml").read_text("utf-8").replace('"alpaca"', '"nowhere"')
     (tmp_path / "desk.toml").write_text(text, "utf-8")

@@ -169,6 +169,7 @@ class VenueBooks:
     fills: list[TradeReport]
     holdings: dict[int, int]
     cash: int
+    costs: dict[int, int] = dataclasses.field(default_factory=dict[int, int])
 
     @classmethod
     def true(cls, trades: Sequence[TradeReport] = TRADES) -> "VenueBooks":
@@ -191,6 +192,7 @@ class VenueBooks:
                 books.cash -= gone + closed
                 open_cost += -closed + (paid - gone)
                 held += int(one.side) * one.quantity
+        books.costs[XRP] = open_cost
         return books
 
 
@@ -224,7 +226,9 @@ class StatementVenue:
         number = request.request_id
         if isinstance(request, AskAccount):
             holdings = (
-                Holding(instrument=i, quantity=lots, price=0) for i, lots in self.books.holdings.items() if lots
+                Holding(instrument=i, quantity=lots, price=0, cost=self.books.costs.get(i))
+                for i, lots in self.books.holdings.items()
+                if lots
             )
             balances = (Balance(account=0, cash=self.books.cash),)
             return AccountAnswer(

@@ -232,6 +232,32 @@ def test_what_stays_different_today_is_dirty(tmp_path: Path) -> None:
     assert len(pauses) == ATTEMPTS - 1
 
 
+# Bought at 10,000, bought at 10,200, sold at 10,300: the desk hears of the second purchase after the sale.
+OUT_OF_ORDER = (
+    trade(11, BEGIN_NS + HOUR, XRP, 1, 10_000, 100, 10_000),
+    trade(12, BEGIN_NS + 2 * HOUR, XRP, 1, 10_200, 60, 5_000),
+    trade(13, BEGIN_NS + 3 * HOUR, XRP, -1, 10_300, 100, 4_000),
+)
+
+
+@pytest.mark.parametrize("missing", [0, 1, -1])
+def test_fills_heard_in_another_order_are_clean_and_a_missing_unit_is_not(tmp_path: Path, missing: int) -> None:
+    config = desk_in(tmp_path)
+    journal_of(config, (OUT_OF_ORDER[0], OUT_OF_ORDER[2]), (*OTHERS, fill_event(OUT_OF_ORDER[1], 2 * HOUR)))
+    books = VenueBooks.true(OUT_OF_ORDER)
+    # Of the 60 left each cost 10,075 at the venue, on average; here 10,200, and so much more is in cash.
+    assert books.costs[XRP] == 60 * 10_075 * 10_000
+    books.cash -= missing
+    report, _ = look(config, books)
+    assert report.clean is (not missing), report.lines()
+    shown: Any = report.as_dict()
+    assert shown["trade_reconciliation"]["reconciliation_status"] == "CLEAN"
+    assert shown["pnl_reconciliation"]["reconciliation_status"] == "CLEAN"
+    assert [Decimal(one["difference"]) for one in shown["balance_reconciliation"]["discrepancies"]] == (
+        [Decimal(-missing).scaleb(-8)] if missing else []
+    )
+
+
 def nothing_written(config: DeskConfig) -> bool:
     return not (config.folder / "reports").exists()
 

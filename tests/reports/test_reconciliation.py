@@ -166,6 +166,82 @@ def test_cash_has_a_tolerance() -> None:
     assert not compare(books, statement, Tolerances(cash=Decimal("0.00000009"))).clean
 
 
+MARGINED = {name: dataclasses.replace(terms, margined=True) for name, terms in TERMS.items()}
+
+
+def margined_sides(heard: list[Trade], matched: list[Trade]) -> tuple[Books, Statement]:
+    """A desk that heard trades of perpetuals in one order, and a venue that matched them in another."""
+    sides: list[tuple[int, dict[str, int]]] = []
+    for trades in (heard, matched):
+        cash, held = 10**12, dict.fromkeys(TERMS, (0, 0))
+        for one in trades:
+            paid = one.price * one.lots * TERMS[one.instrument].value
+            lots, cost, gained = cost_after(*held[one.instrument], one.side, one.lots, paid)
+            held[one.instrument], cash = (lots, cost), cash + gained - one.fee
+        sides.append((cash, {name: cost for name, (_, cost) in held.items()}))
+    (booked, costs), (said, told) = sides
+    books = books_of(heard, cash={PURSE: booked}, costs=costs)
+    return books, said_of(
+        matched, books, cash={PURSE: said}, costs={name: (cost, 0) for name, cost in told.items() if cost}
+    )
+
+
+@given(TRADES, st.randoms(use_true_random=False), st.sampled_from((-1, 0, 1)))
+def test_another_order_of_fills_is_clean_and_a_missing_unit_is_not(
+    trades: list[Trade], draw: Any, missing: int
+) -> None:
+    """How a result is split between cash and the cost of what is left depends on the order; the difference does not."""
+    matched = list(trades)
+    draw.shuffle(matched)
+    books, statement = margined_sides(sorted(trades, key=lambda trade: trade.time_ns), matched)
+    statement = dataclasses.replace(statement, cash={PURSE: (statement.cash or {})[PURSE] + missing})
+    report = reconcile("2026-11-20", 7, books, statement, MARGINED, STRICT, "USDT")
+    assert report.status == (DIRTY if missing else CLEAN), report.lines()
+    if missing:
+        (found,) = report.parts["balance_reconciliation"]["discrepancies"]
+        assert found["field"] == "cash north/USDT less the cost of open positions"
+        assert Decimal(found["difference"]) == Decimal(missing).scaleb(-8)
+
+
+BOUGHT = Trade(instrument="BTC", trade_id=1, side=1, price=10_000, lots=10, fee=0, time_ns=1)
+MORE = Trade(instrument="BTC", trade_id=2, side=1, price=12_000, lots=10, fee=0, time_ns=2)
+SOLD = Trade(instrument="BTC", trade_id=3, side=-1, price=13_000, lots=10, fee=0, time_ns=3)
+
+
+def test_the_split_by_order_is_a_real_one() -> None:
+    """The desk heard of the second purchase after the sale: other cash, other costs, the same money."""
+    books, statement = margined_sides([BOUGHT, SOLD, MORE], [BOUGHT, MORE, SOLD])
+    assert books.cash != statement.cash
+    assert books.costs["BTC"] == 10 * 12_000 * 100_000
+    assert statement.costs["BTC"] == (10 * 11_000 * 100_000, 0)
+    assert reconcile("2026-11-20", 7, books, statement, MARGINED, STRICT, "USDT").clean
+    spot = reconcile("2026-11-20", 7, books, statement, TERMS, STRICT, "USDT")
+    assert spot.status == DIRTY  # what is fully paid has no such freedom
+
+
+def test_an_average_price_is_exact_to_its_tick() -> None:
+    books, statement = margined_sides([BOUGHT], [BOUGHT])
+    off = 10 * 100_000
+    for cost, clean in ((off, True), (-off, True), (off + 1, False), (-off - 1, False)):
+        told = dataclasses.replace(statement, costs={"BTC": (books.costs["BTC"] + cost, off)})
+        assert reconcile("2026-11-20", 7, books, told, MARGINED, STRICT, "USDT").clean is clean
+
+
+def test_cash_beside_a_position_of_unknown_cost_is_not_compared() -> None:
+    books, statement = margined_sides([BOUGHT], [BOUGHT])
+    report = reconcile("2026-11-20", 7, books, dataclasses.replace(statement, costs={}), MARGINED, STRICT, "USDT")
+    section = report.parts["balance_reconciliation"]
+    assert (section["reconciliation_status"], section["compared"]) == (NOT_COMPARED, 0)
+    assert "balances were not compared: the venue does not say what its position in BTC was paid for" in report.lines()
+
+
+def test_a_fee_that_differs_makes_no_result_differ_whatever_the_order() -> None:
+    """The purchase is of the day before and was heard within the day: what was booked is not what a replay makes."""
+    books = books_of([SOLD], opening={"BTC": (20, 20 * 11_000 * 100_000)}, realised={"BTC": 777})
+    shown = compare(books, said_of([dataclasses.replace(SOLD, fee=9)], books)).as_dict()["pnl_reconciliation"]
+    assert [one["field"] for one in shown["discrepancies"]] == ["fees north/USDT"]
+
+
 def test_what_was_not_compared_says_why() -> None:
     books = books_of([ONE])
     report = compare(books, said_of([ONE], books, positions=None, cash=None, why_not="the ledger is older"))

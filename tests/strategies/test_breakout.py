@@ -15,7 +15,7 @@ from quarterdeck.config import DeskConfig, load_desk
 from quarterdeck.errors import ConfigError
 from quarterdeck.kernel.vocabulary import EventKind, OrderType
 from quarterdeck.research import DataRequest, fit_desk, run_backtest
-from quarterdeck.strategies.breakout import Breakout, BreakoutParameters, phase_of
+from quarterdeck.strategies.breakout import Breakout, BreakoutMemory, BreakoutParameters, Range, phase_of
 from quarterdeck.strategies.sessions import Session, sessions_of
 from tests.strategies.desks import REPOSITORY, Trial, write_desk
 
@@ -180,6 +180,31 @@ def test_what_a_fault_carried_over_a_night_is_sold_at_once(config: DeskConfig) -
     assert day.held == held, "nobody trades before the opening"
     day.until(1, PRICE + 80, session=tuesday)
     assert day.held == 0
+
+
+def test_a_desk_that_begins_anew_in_a_session_keeps_its_position_behind_a_stop_until_the_close(
+    config: DeskConfig,
+) -> None:
+    day = opened(config)
+    held = day.held
+    day.strategy.memory = BreakoutMemory(ranges=[Range()])
+    day.until(60, PRICE + 80)
+    assert day.held == held
+    (stop,) = day.trial.orders()
+    assert int(stop["quantity"]) == held
+    day.until(64, PRICE + 300)
+    assert day.held == held, "of its target nothing is known"
+    day.until(382, PRICE + 80)
+    assert day.held == 0
+    assert day.trial.orders() == []
+
+
+@pytest.mark.parametrize("width_min_bps", [0.0, 10.0])
+def test_a_desk_that_comes_after_the_range_enters_nothing_that_day(tmp_path: Path, width_min_bps: float) -> None:
+    day = Day(stock_desk(tmp_path, width_min_bps=width_min_bps), before_minutes=-6)
+    day.until(10)
+    day.until(20, PRICE + 100)
+    assert day.asked == 0
 
 
 def test_three_day_trades_in_five_sessions_without_enough_equity(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from quarterdeck.errors import ConfigError
 from quarterdeck.kernel.vocabulary import EventKind, Flag
 from quarterdeck.market import OrderFlow, OrderFlowTerms, blank_events
 from quarterdeck.research import DataRequest, fit_desk, run_backtest
-from quarterdeck.strategies.hats import HATS, Hats, Score, officer_share, weigh
+from quarterdeck.strategies.hats import HATS, Hats, HatsMemory, Score, officer_share, weigh
 from tests.strategies.desks import REPOSITORY, START_NS, Trial, write_desk
 
 TOLD = {"bar_seconds": 10, "fast_bars": 3, "slow_bars": 6, "window_bars": 8, "horizon_bars": 2, "trend_full": 1.0,
@@ -207,6 +207,29 @@ def test_restart_keeps_what_it_knows(config: DeskConfig) -> None:
     other = Trial(config)
     other.hosts[0].restore(trial.hosts[0].snapshot())
     assert strategy(other).memory == strategy(trial).memory
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_a_desk_that_begins_anew_holds_on_until_its_hats_have_voted(config: DeskConfig, wide: bool) -> None:
+    """Unless the risk officer says no: he needs no memory to see a wide spread."""
+    trial = Trial(config)
+    climb(trial, 20)
+    (order,) = trial.orders()
+    last = int(order["price"]) - 4
+    trial.quote(last, last + 2)  # its bid is met
+    held = int(trial.position()["quantity"])
+    assert held > 0
+    strategy(trial).memory = HatsMemory(scores=[Score() for _ in HATS])
+    climb(trial, 3, at=last, step=0)
+    assert strategy(trial).memory.bars > 0
+    assert int(trial.position()["quantity"]) == held
+    if wide:
+        for _ in range(30):
+            trial.quote(last - 30, last + 30)
+        assert int(trial.position()["quantity"]) == 0
+        return
+    climb(trial, 20, at=last, step=-6)
+    assert int(trial.position()["quantity"]) <= 0, "the votes are against it"
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ from quarterdeck.errors import ConfigError
 from quarterdeck.kernel.vocabulary import EventKind
 from quarterdeck.market import OrderFlow, OrderFlowTerms
 from quarterdeck.research import DataRequest, fit_desk, run_backtest
-from quarterdeck.strategies.regime import STATES, Regime, filtered, shrinking
+from quarterdeck.strategies.regime import STATES, Regime, RegimeMemory, filtered, shrinking
+from quarterdeck.strategies.steering import Course
 from tests.strategies.desks import REPOSITORY, START_NS, Trial, write_desk
 
 DEVIATIONS, STAY = [0.54, 0.97, 2.35], [0.971, 0.948, 0.838]
@@ -158,6 +159,24 @@ def test_restart_keeps_what_it_knows(config: DeskConfig) -> None:
     other = Trial(config)
     other.hosts[0].restore(trial.hosts[0].snapshot())
     assert strategy(other).memory == strategy(trial).memory
+
+
+def test_a_desk_that_begins_anew_holds_on_until_its_averages_are_full(config: DeskConfig) -> None:
+    trial = Trial(config)
+    last = climb(trial, 14)
+    for order in trial.orders():  # their bids are met
+        last = int(order["price"]) - 4
+        trial.quote(last, last + 2, instrument=int(order["instrument"]))
+    held = [int(trial.position(instrument=one)["quantity"]) for one in (PERPETUAL, SPOT)]
+    assert all(one > 0 for one in held), held
+    strategy(trial).memory = RegimeMemory(chances=[1 / len(STATES)] * len(STATES), courses=[Course(), Course()])
+    climb(trial, 3, at=last, step=-1)
+    assert strategy(trial).memory.bars > 0
+    assert strategy(trial).trend == 0
+    assert [int(trial.position(instrument=one)["quantity"]) for one in (PERPETUAL, SPOT)] == held
+    climb(trial, 14, at=last, step=-6)
+    assert int(trial.position(instrument=SPOT)["quantity"]) == 0
+    assert int(trial.position()["quantity"]) <= 0
 
 
 REFUSED = [

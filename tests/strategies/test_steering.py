@@ -77,6 +77,11 @@ class Helm:
         host: Any = self.trial.hosts[0]
         return host.strategy.memory.course
 
+    def begin_anew(self) -> None:
+        """As a restart does: the position stands, nothing is remembered."""
+        host: Any = self.trial.hosts[0]
+        host.strategy.memory = Kept()
+
     @property
     def held(self) -> int:
         return int(self.trial.position()["quantity"])
@@ -180,11 +185,36 @@ def test_a_desk_that_begins_with_a_position_keeps_its_stop_from_there(tmp_path: 
     """What steering remembered is gone after a restart; the position is not."""
     helm = Helm(tmp_path, Keeping)
     helm.go(100)
-    helm.course.reference = 0.0
+    helm.begin_anew()
     helm.wait(2)
     assert helm.course.reference == pytest.approx(12_001)
     helm.wait(6, BID - 125, ASK - 125)
     assert helm.held == 0
+
+
+@pytest.mark.parametrize("target", [100, -100])
+def test_a_desk_that_begins_anew_keeps_what_it_holds_until_the_first_signal(tmp_path: Path, target: int) -> None:
+    helm = Helm(tmp_path)
+    helm.go(target)
+    asked = len(helm.trial.said(EventKind.ORDER_REQUEST))
+    helm.begin_anew()
+    helm.wait(30)
+    assert (helm.held, helm.course.target) == (target, target)
+    assert helm.course.waits_for(0.0)
+    assert len(helm.trial.said(EventKind.ORDER_REQUEST)) == asked, "its stop stands already"
+    assert not helm.course.waits_for(0.5)
+    assert not helm.course.waits_for(0.0), "the first signal was heard"
+    helm.go(0)
+    assert helm.held == 0
+
+
+def test_a_target_set_before_the_first_look_counts(tmp_path: Path) -> None:
+    helm = Helm(tmp_path)
+    helm.go(100)
+    helm.begin_anew()
+    helm.course.target = 40
+    helm.wait(6)
+    assert (helm.held, helm.course.inherited) == (40, False)
 
 
 def test_less_than_the_smallest_order_is_as_wanted(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ import random
 import time
 from decimal import Decimal
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +24,7 @@ def scanner(form: LevelForm = PAIRS, *, least: int = 0, price: str = "0.01", siz
 
 
 def scanned(reader: LevelScanner, raw: bytes, start: int = 0) -> tuple[tuple[int, int], list[tuple[int, int]]]:
-    count, end = reader.scan(np.frombuffer(raw, np.uint8), start)
+    count, end = reader.scan(raw, start)
     return (count, end), list(zip(reader.prices[: max(0, count)].tolist(), reader.sizes[: max(0, count)], strict=True))
 
 
@@ -82,10 +81,9 @@ def test_what_is_not_plain_is_left_alone(raw: bytes) -> None:
 def test_lists_follow_one_another() -> None:
     reader = scanner(OBJECTS, least=1)
     raw = b"[" + objects([("5", "1"), ("4", "2")]) + b"," + objects([("6", "3")]) + b"]"
-    data = np.frombuffer(raw, np.uint8)
-    bids, end = reader.scan(data, 1)
+    bids, end = reader.scan(raw, 1)
     assert raw[end : end + 1] == b","
-    both, end = reader.scan(data, end + 1, bids)
+    both, end = reader.scan(raw, end + 1, bids)
     assert (bids, both, end) == (2, 3, len(raw) - 1)
     assert reader.prices[:3].tolist() == [500, 400, 600]
     assert scanned(reader, objects([("5", "0")]))[0] == UNREAD  # less than the least

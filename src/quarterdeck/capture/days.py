@@ -100,7 +100,7 @@ class Day:
         """Writes rows as the table's next part."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{table}.{through:0{_DIGITS}}{_SUFFIX}"
-        self._write(path, table, iter([rows]), rows.schema, through)
+        self._write(path, table, iter([rows]), rows.schema, through, brief=True)
         return path
 
     def fold(self) -> None:
@@ -117,10 +117,12 @@ class Day:
                 part.unlink()
         _sync_directory(self.folder)
 
-    def _write(self, path: Path, table: str, groups: Iterator[Table], schema: Any, through: int) -> None:
+    def _write(
+        self, path: Path, table: str, groups: Iterator[Table], schema: Any, through: int, *, brief: bool = False
+    ) -> None:
         unfinished = path.with_name(path.name + _UNFINISHED)
         kept = schema.with_metadata({_THROUGH: str(through).encode()})
-        with _PARQUET.ParquetWriter(unfinished, kept, **TABLES[table].packing()) as writer:
+        with _PARQUET.ParquetWriter(unfinished, kept, **TABLES[table].packing(brief=brief)) as writer:
             for group in groups:
                 writer.write_table(group.replace_schema_metadata(kept.metadata), row_group_size=_GROUP_ROWS)
         with unfinished.open("rb") as file:

@@ -33,7 +33,8 @@ class Inbox:
         self, clock: Callable[[], int], ring: Callable[[], None], *, bytes_max: int = _WAITING_BYTES_MAX
     ) -> None:
         self._clock, self._ring, self._bytes_max = clock, ring, bytes_max
-        self._room = threading.Condition()
+        self._lock = threading.Lock()
+        self._room = threading.Condition(self._lock)
         self._times: list[int] = []
         self._raw: list[bytes] = []
         self._bytes = 0
@@ -53,7 +54,7 @@ class Inbox:
         return deliver
 
     def _put(self, raw: bytes) -> None:
-        with self._room:
+        with self._lock:
             while self._bytes >= self._bytes_max and not self._closed:
                 self.waits += 1
                 self._room.wait()
@@ -67,7 +68,7 @@ class Inbox:
 
     def take(self) -> NDArray[np.int64]:
         """Returns all that waits as events' words, shape (events, WORDS), each with its time of arrival."""
-        with self._room:
+        with self._lock:
             times, self._times = self._times, []
             raw, self._raw = self._raw, []
             self._bytes = 0
@@ -81,7 +82,7 @@ class Inbox:
 
     def close(self) -> None:
         """Nothing more is taken in; whoever waits for room goes on."""
-        with self._room:
+        with self._lock:
             self._closed = True
             self._room.notify_all()
 

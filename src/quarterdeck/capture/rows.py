@@ -14,7 +14,7 @@ from quarterdeck.kernel.vocabulary import EventKind
 __all__ = ["PART_ROWS", "Rows"]
 
 PART_ROWS: Final = 1 << 19  # 32 MiB of events
-_ROOM_ROWS: Final = 1 << 16
+_ROOM_ROWS: Final = PART_ROWS + (1 << 16)  # what nobody has written to takes no memory
 _EXPORTED: Final = "exported"
 _DAY_NS: Final = 86_400 * 1_000_000_000
 
@@ -32,23 +32,24 @@ class Rows:
         self.exported = self._read_exported()
         self.waiting = 0
         self.written: set[str] = set()  # days that got a part
-        self._room: Words = np.empty((_ROOM_ROWS, WORDS), np.int64)  # kept: fresh memory costs more than the copy
+        # A column lies together, as a part needs it. It is kept: fresh memory costs more than the copy.
+        self._room: Words = np.empty((WORDS, _ROOM_ROWS), np.int64)
         self._through = self.exported
 
     def add(self, words: Words, through: int) -> None:
         """Takes events, in order; `through` is one past the last one's record in the journal."""
         after = self.waiting + len(words)
-        if after > len(self._room):
-            larger = np.empty((max(after, 2 * len(self._room)), WORDS), np.int64)
-            larger[: self.waiting] = self._room[: self.waiting]
+        if after > self._room.shape[1]:
+            larger = np.empty((WORDS, max(after, 2 * self._room.shape[1])), np.int64)
+            larger[:, : self.waiting] = self._room[:, : self.waiting]
             self._room = larger
-        self._room[self.waiting : after] = words
+        self._room[:, self.waiting : after] = words.T
         self.waiting = after
         self._through = through
 
     def write(self) -> None:
         """Writes what waits as parts. The journal must have all of it on the medium. OSError: the disk took no more."""
-        words, self.waiting = self._room[: self.waiting], 0
+        words, self.waiting = self._room[:, : self.waiting].T, 0
         for name, rows in _by_day(words):
             day = Day(self.folder, name)
             for table, content in self.columns.tables(rows).items():

@@ -40,7 +40,8 @@ class _AlertsGroup(TyperGroup):
     """`alerts` alone is `alerts list`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, args or [_LIST])
+        named = bool(args) and (args[0] in self.commands or args[0] == "--help")
+        return super().parse_args(ctx, args if named else [_LIST, *args])
 
 
 alerts_app = typer.Typer(cls=_AlertsGroup, help="Alerts: what stands, who has taken it, what is not told.")

@@ -18,7 +18,7 @@ from quarterdeck.conformance.suite import run_scenarios
 from quarterdeck.conformance.switches import open_switch
 from quarterdeck.conformance.terms import terms_of
 from quarterdeck.desk.place import DeskPlace
-from quarterdeck.errors import ConfigError, DeskError
+from quarterdeck.errors import AuditError, ConfigError, DeskError
 from quarterdeck.venues.addresses import Address
 from quarterdeck.venues.links import open_venue
 
@@ -99,7 +99,10 @@ def _not_running(place: DeskPlace) -> None:
 
 
 def pass_gate(config: DeskConfig, say: Callable[[str], None], folder: Path | None = None) -> None:
-    """Returns where the desk's session may open. DeskError: it is live, and a venue of it is not proven, see `gate`."""
+    """Returns where the desk's session may open.
+
+    DeskError: it is live, and a venue of it is not proven (see `gate`), or its credentials cannot be read.
+    """
 
     def has_credentials(row: int) -> bool:
         try:
@@ -108,6 +111,9 @@ def pass_gate(config: DeskConfig, say: Callable[[str], None], folder: Path | Non
             if error.file == "environment":
                 return False
             raise
+        except AuditError as error:  # a file that others may read, or that no identity opens, is not "not there"
+            where = f"desk {config.desk.name} may not open at {config.venues[row].name}"
+            raise DeskError(f"{where}: its credentials cannot be read: {error}") from error
         return True
 
     data = DeskPlace(folder or config.folder).data

@@ -40,7 +40,8 @@ __all__ = ["RECIPES", "Recipe", "Twinned", "toml_text"]
 _PATIENCE_S: Final = 300.0  # for a twin's first line; the first start on a machine compiles
 _END_S: Final = 20.0
 _SECOND_NS: Final = 1_000_000_000
-_BEFORE_OPENING_S: Final = 30
+_BEFORE_OPENING_S: Final = 30  # of the market
+_STARTING_S: Final = 20  # real seconds that a desk may take to start
 _PORT: Final = re.compile(r" listens at 127\.0\.0\.1:(\d+)")
 _CHILD: Final = "from quarterdeck.cli.tethered import main; main()"
 Say = Callable[[str], None]
@@ -51,15 +52,21 @@ class Recipe:
     """How one twin is started, and what the desk must know to reach it.
 
     `venues`: for each venue that it serves, by the name it has in the desk, the keys of its [[venues]] table beside
-    name, address and limits. `given` goes to the environment of the twin, `kept` to that of this process. `begin_ns` is
-    where the market's clock begins; None: at the real time.
+    name, address and limits. `given` goes to the environment of the twin, `kept` to that of this process. `opening_ns`
+    is when its market opens: its clock begins a little before. None: it begins at the real time.
     """
 
     arguments: Sequence[str]
     venues: Mapping[str, Mapping[str, Any]]
     given: Mapping[str, str] = field(default_factory=dict[str, str])
     kept: Mapping[str, str] = field(default_factory=dict[str, str])
-    begin_ns: int | None = None
+    opening_ns: int | None = None
+
+    def begins_ns(self, speed: float) -> int | None:
+        """Returns where the market's clock begins: a desk that is still starting at the opening has missed it."""
+        if self.opening_ns is None:
+            return None
+        return self.opening_ns - int(max(_BEFORE_OPENING_S, _STARTING_S * speed)) * _SECOND_NS
 
 
 def _deposit(config: DeskConfig, venue: str) -> str:
@@ -91,18 +98,15 @@ def _binance(config: DeskConfig) -> Recipe:
 
 
 def _alpaca(config: DeskConfig) -> Recipe:
-    """Its market begins shortly before the opening of the latest session."""
-    found = sessions_of("XNYS").latest(time.time_ns())
-    begin_s = found.open_ns // _SECOND_NS - _BEFORE_OPENING_S
-    start = datetime.fromtimestamp(begin_s, UTC).isoformat()
+    """Its market is that of the latest session."""
     pair = {alpaca_keys.KEY_VARIABLE: "PK" + secrets.token_hex(9).upper(),
             alpaca_keys.SECRET_VARIABLE: secrets.token_urlsafe(30)}  # fmt: skip
     return Recipe(
-        arguments=("alpaca", "--start", start, "--cash", _deposit(config, "alpaca")),
+        arguments=("alpaca", "--cash", _deposit(config, "alpaca")),
         venues={"alpaca": {"kind": "alpaca"}},
         given=pair,
         kept=pair,
-        begin_ns=begin_s * _SECOND_NS,
+        opening_ns=sessions_of("XNYS").latest(time.time_ns()).open_ns,
     )
 
 
@@ -221,14 +225,17 @@ class Twinned:
                         tables[name].pop(key, None)  # of a simulated venue
                     tables[name] |= {**keys, "address": f"127.0.0.1:{port}"}
             if self._clock is None:
-                self._clock = FastClock(self.speed, recipe.begin_ns)
+                self._clock = FastClock(self.speed, recipe.begins_ns(self.speed))
         paced(document, self.speed)
         self._write(document)
 
     def _start(self, recipe: Recipe) -> int:
         """Starts a twin and takes its secrets into this process's environment; returns its port."""
         self._say(f"starting a twin of {recipe.arguments[0]}")
-        more = ("--port", "0", "--speed", f"{self.speed:g}", "--seed", str(self._seed))
+        more = ["--port", "0", "--speed", f"{self.speed:g}", "--seed", str(self._seed)]
+        begins_ns = recipe.begins_ns(self.speed)
+        if begins_ns is not None:
+            more += ["--start", datetime.fromtimestamp(begins_ns // _SECOND_NS, UTC).isoformat()]
         child = _Child((*recipe.arguments, *more), recipe.given)
         self._children.append(child)
         for name, value in recipe.kept.items():

@@ -62,6 +62,7 @@ class _Reader:
             opening=self._opening(line, span[0]),
             realised=self._booked(line, span),
             positions={name: held[name, None][0] for name in self._names if (name, None) in held},
+            costs={name: held[name, None][1] for name in self._names if (name, None) in held},
             cash={key: cash.get((*key, "cash"), 0) for key in self._purses},
             decomposition=self._decomposition(line, span, rates),
             rates=rates,

@@ -24,7 +24,7 @@ from quarterdeck.reports.reconciliation import Reconciliation, Tolerances, recon
 from quarterdeck.reports.statement import Inquiry
 from quarterdeck.reports.trades import Statement, Trade, terms_of
 from quarterdeck.venues.links import open_venue
-from quarterdeck.venues.messages import AccountAnswer, TradeReport
+from quarterdeck.venues.messages import AccountAnswer, Holding, TradeReport
 from quarterdeck.venues.protocol import Venue
 
 __all__ = ["ATTEMPTS", "OpenVenue", "reconcile_desk"]
@@ -168,18 +168,31 @@ class _Auditor:
             why = f"the venues say what is held now, and the ledger ends on {self._day}: ask on the day itself"
             return Statement(trades=trades, until_ns=until_ns, why_not=why)
         accounts = [one.account for one in said.values()]
-        purses = labels.purses
+        purses, held = labels.purses, [held for one in accounts for held in one.holdings]
         return Statement(
             trades=trades,
             until_ns=until_ns,
-            positions={labels.instruments[held.instrument]: held.quantity for one in accounts for held in one.holdings},
+            positions={labels.instruments[one.instrument]: one.quantity for one in held},
+            costs=self._costs(held),
             cash={
-                (purses[held.account].venue, purses[held.account].currency): held.cash
-                for one in accounts
-                for held in one.balances
+                (purses[one.account].venue, purses[one.account].currency): one.cash
+                for account in accounts
+                for one in account.balances
             },
             as_of_ns=min((one.venue_time_ns for one in accounts if one.venue_time_ns), default=now_ns),
         )
+
+    def _costs(self, held: Sequence[Holding]) -> dict[str, tuple[int, int]]:
+        """What was paid for each position, and by how much that may be off: an average price is told to a tick."""
+        found: dict[str, tuple[int, int]] = {}
+        for one in held:
+            name = self._ledger.labels.instruments[one.instrument]
+            lot_tick = self._terms[name].value
+            if one.cost is not None:
+                found[name] = one.cost, 0
+            elif one.price:
+                found[name] = one.quantity * one.price * lot_tick, abs(one.quantity) * lot_tick
+        return found
 
 
 def _write(root: Path, day: str, report: Reconciliation) -> Path:

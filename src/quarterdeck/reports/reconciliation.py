@@ -9,11 +9,16 @@ one side only, makes the day DIRTY and is named.
 | the same trade, another size                             | discrepancy, DIRTY                               |
 | the same trade, price or fee beyond the tolerance        | discrepancy, DIRTY                               |
 | realised result of an instrument whose trades all agree  | as booked: the same trades make the same result  |
-| realised result where trades differ                      | the venue's trades at average cost, from the     |
-|                                                          | ledger's opening position; a difference is DIRTY |
+| realised result where trades differ                      | as booked, and what the venue's trades make more |
+|                                                          | than the ledger's do, at average cost, in one    |
+|                                                          | order; a difference is DIRTY                     |
 | another position                                         | discrepancy, DIRTY                               |
 | other cash, beyond the tolerance                         | discrepancy, DIRTY                               |
 | positions and cash that cannot be compared               | NOT_COMPARED, and why                            |
+
+Cash is compared less what the open positions of margined instruments were paid for. At average cost the order in which
+fills are heard decides how a result is split between cash and the cost of what is left, and a venue may have matched
+them in another order than the desk heard them; their difference is the same in every order.
 """
 
 from bisect import bisect_right
@@ -209,7 +214,10 @@ class _Results:
         self._booked = {name: books.realised.get(name, 0) for name in names}
         self._said = dict(self._booked)
         for name in names & matching.differing:
-            self._said[name] = _realised(name, books, list(matching.exchange.values()), terms[name])
+            # Both sides in one order, from one opening: the order of the fills alone is then no difference.
+            said = _realised(name, books, list(matching.exchange.values()), terms[name])
+            heard = _realised(name, books, list(matching.ledger.values()), terms[name])
+            self._said[name] += said - heard
         self._fees_booked, self._fees_said = _fees(books.trades, terms), _fees(statement.trades, terms)
 
     def section(self, tolerances: Tolerances) -> dict[str, Any]:
@@ -251,7 +259,7 @@ def _fees(trades: Sequence[Trade], terms: Mapping[str, Terms]) -> dict[tuple[str
 
 
 def _realised(name: str, books: Books, said: Sequence[Trade], terms: Terms) -> int:
-    """What the venue's trades of an instrument realise: in the ledger's order, those that it lacks by their time."""
+    """What one side's trades of an instrument realise: in the ledger's order, those that it lacks by their time."""
     booked = [trade for trade in books.trades if trade.instrument == name]
     places = {trade.key: (trade.sequence or 0, 1) for trade in booked}
     times = [trade.time_ns for trade in booked]
@@ -302,14 +310,34 @@ def _positions(books: Books, statement: Statement, terms: Mapping[str, Terms]) -
 def _balances(books: Books, statement: Statement, terms: Mapping[str, Terms], tolerances: Tolerances) -> dict[str, Any]:
     if statement.cash is None:
         return _not_compared(statement)
-    exponents = {one.purse: one.exponent for one in terms.values()}
-    found: list[Discrepancy] = []
-    for purse in sorted(exponents):
-        exponent = -exponents[purse]
-        said, booked = figure(statement.cash.get(purse, 0), exponent), figure(books.cash.get(purse, 0), exponent)
-        if abs(said - booked) > tolerances.cash:
-            found.append(_discrepancy(f"cash {purse[0]}/{purse[1]}", said, booked))
-    return _compared(statement, len(exponents), found)
+    held, found = statement.positions or {}, list[Discrepancy]()
+    compared, untold = 0, list[str]()
+    for purse, exponent in sorted({(one.purse, one.exponent) for one in terms.values()}):
+        margined = [name for name, one in sorted(terms.items()) if one.margined and one.purse == purse]
+        missing = [name for name in margined if held.get(name) and name not in statement.costs]
+        untold += missing
+        if not missing:
+            compared += 1
+            said = statement.cash.get(purse, 0), [statement.costs.get(name, (0, 0)) for name in margined]
+            booked = books.cash.get(purse, 0) - sum(books.costs.get(name, 0) for name in margined)
+            found += _cash(purse, exponent, said, booked, tolerances.cash)
+    section = _compared(statement, compared, found)
+    if not untold:
+        return section
+    why = f"the venue does not say what its position in {', '.join(untold)} was paid for"
+    return {**section, "why": why, "reconciliation_status": DIRTY if found else NOT_COMPARED}
+
+
+def _cash(
+    purse: tuple[str, str], exponent: int, said: tuple[int, list[tuple[int, int]]], booked: int, tolerance: Decimal
+) -> list[Discrepancy]:
+    """Compares cash less costs: what the venue `said` (cash; costs, and how exact they are) and what is booked."""
+    cash, costs = said
+    venue, ledger = figure(cash - sum(cost for cost, _ in costs), -exponent), figure(booked, -exponent)
+    if abs(venue - ledger) <= tolerance + figure(sum(off for _, off in costs), -exponent):
+        return []
+    name = f"cash {purse[0]}/{purse[1]}" + (" less the cost of open positions" if costs else "")
+    return [_discrepancy(name, venue, ledger)]
 
 
 def _not_compared(statement: Statement) -> dict[str, Any]:

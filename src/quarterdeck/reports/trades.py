@@ -19,7 +19,10 @@ PurseKey = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """An instrument's units: `value` money units are what a tick of a lot is worth."""
+    """An instrument's units: `value` money units are what a tick of a lot is worth.
+
+    A `margined` one (a perpetual) moves cash by its results alone; what a position of it was paid for is not in cash.
+    """
 
     name: str
     tick: Decimal
@@ -27,6 +30,7 @@ class Terms:
     value: int
     purse: PurseKey
     exponent: int
+    margined: bool = False
 
     def money(self, units: int) -> Decimal:
         return figure(units, -self.exponent)
@@ -76,7 +80,8 @@ class Books:
     """The ledger's side of a day, for the instruments and purses of the venues that are asked.
 
     `opening` is (lots, cost) when the day began; `realised` what the day's trades realised, by instrument, as booked.
-    `positions` and `cash` are as of `ended_ns`, the end of the ledger. `decomposition` is in base currency;
+    `positions`, what these were paid for (`costs`, signed as they are) and `cash` are as of `ended_ns`, the end of the
+    ledger. `decomposition` is in base currency;
     `rates` are base currency per unit of each purse's money unit, `base_exponent` decimals.
     """
 
@@ -85,6 +90,7 @@ class Books:
     opening: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     realised: Mapping[str, int] = field(default_factory=dict[str, int])
     positions: Mapping[str, int] = field(default_factory=dict[str, int])
+    costs: Mapping[str, int] = field(default_factory=dict[str, int])
     cash: Mapping[PurseKey, int] = field(default_factory=dict[PurseKey, int])
     decomposition: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
     rates: Mapping[PurseKey, Decimal] = field(default_factory=dict[PurseKey, Decimal])
@@ -96,11 +102,13 @@ class Statement:
     """The venues' side: every fill of the day up to `until_ns`, and what they say is held now.
 
     `positions` is None where that was not asked, and `why_not` says why. What is not named there is nothing.
+    `costs`: what a position was paid for, signed as it is, and by how much that may be wrong, where a venue says it.
     """
 
     trades: Sequence[Trade]
     until_ns: int
     positions: Mapping[str, int] | None = None
+    costs: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     cash: Mapping[PurseKey, int] | None = None
     as_of_ns: int = 0
     why_not: str = ""
@@ -119,5 +127,6 @@ def terms_of(config: DeskConfig, labels: Labels) -> dict[str, Terms]:
             value=int(value.scaleb(purse.exponent)),
             purse=(purse.venue, purse.currency),
             exponent=purse.exponent,
+            margined=one.kind == "perpetual",
         )
     return found

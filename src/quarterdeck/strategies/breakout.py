@@ -14,7 +14,8 @@ A breakout is a price farther out than the range by `beyond` of its width. The r
 wide, so that the way to a target can pay for the spread. A stop stands at the venue, the range's width away, but no
 nearer than `stop_min_bps` and no farther than `stop_max_bps`; the target is `reward` times as far. Each instrument is
 entered at most `entries` times a session, a further time only once the price was back in the range; what
-a fault has carried over a night is sold at the session's first price.
+a fault has carried over a night is sold at the session's first prices. What is held when the desk begins anew in a
+session is kept, behind a stop of `stop_min_bps`, until the close: of the range nothing is known then.
 
 Every entry is a day trade, as it is closed on its day. While equity is below `pattern_equity`, at most
 `day_trades_max` are begun within five sessions: the pattern day trading rule as it was until July 2026 (FINRA rule 4210
@@ -166,7 +167,7 @@ class Breakout(PythonStrategy):
     def _enter(self, desk: DeskView, place: int, one: Range, session: Session, close: float) -> None:
         """Sets a target position where the price has left the range."""
         told, width = self.parameters, one.high - one.low
-        idle = one.course.target == 0 and desk.position(self.place.instruments[place]) == 0
+        idle = one.course.target == 0 and width > 0 and desk.position(self.place.instruments[place]) == 0
         one.armed = one.armed or one.low <= close <= one.high
         if not idle or not one.armed or one.entries >= told.entries or width < told.width_min_bps / 10_000 * close:
             return
@@ -191,7 +192,7 @@ class Breakout(PythonStrategy):
     def _steer(self, desk: DeskView, place: int, one: Range, now_ns: int) -> None:
         told = self.parameters
         manner = Manner(
-            stop=one.stop,
+            stop=one.stop or told.stop_min_bps / 10_000,
             patience_ns=int(told.patience_seconds * _SECOND_NS),
             retry_ns=int(told.retry_seconds * _SECOND_NS),
             make=False,

@@ -327,6 +327,8 @@ class Hats(PythonStrategy):
         memory, told = self.memory, self.parameters
         course, total = memory.course, memory.total
         if course.target:
+            if course.waits_for(total) and self.officer(time_ns) > 0:
+                return
             along = total if course.target > 0 else -total
             if along < told.leave or self.officer(time_ns) == 0:
                 course.target = 0

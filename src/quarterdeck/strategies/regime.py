@@ -226,13 +226,13 @@ class Regime(PythonStrategy):
     def _choose(self, desk: DeskView) -> None:
         """Sets both targets by the table above."""
         memory, told = self.memory, self.parameters
-        courses, trend = memory.courses, self.trend
-        if memory.chances[-1] >= told.turbulent_max:
-            for course in courses:
+        trend, turbulent = self.trend, memory.chances[-1] >= told.turbulent_max
+        for leg, course in enumerate(memory.courses):
+            if course.waits_for(trend):
+                continue
+            if turbulent:
                 course.target = 0
-            return
-        for leg, course in enumerate(courses):
-            if course.target:
+            elif course.target:
                 if (trend if course.target > 0 else -trend) < told.leave:
                     course.target = 0
             elif abs(trend) >= told.enter and desk.position(self.legs[leg]) == 0 and (leg == 0 or trend > 0):

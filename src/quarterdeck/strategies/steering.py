@@ -8,7 +8,8 @@
 
 What flips a position is two steps, down to nothing first: working orders together never reduce by more than is held.
 A gap worth less than the smallest order is as wanted. What was held and is gone (the stop took it, or a person did) is
-not bought back: the target is nothing then.
+not bought back: the target is nothing then. What is held at the first look, as a restart leaves it, is the target
+until the strategy's first signal: a strategy that remembers nothing has no reason to leave.
 """
 
 from typing import Final
@@ -50,11 +51,21 @@ class Course(msgspec.Struct):
     stopped_ns: int = _NEVER
     entered_ns: int = _NEVER
     held: int = 0  # at the last look
+    begun: bool = False  # it was looked at
+    inherited: bool = False  # the target is what was held at the first look
+
+    def waits_for(self, signal: float) -> bool:
+        """Whether what was held at the first look is still kept, as no signal (other than 0) has come since."""
+        self.inherited = self.inherited and self.target != 0 and signal == 0
+        return self.inherited
 
 
 def steer(desk: DeskView, instrument: int, listing: Instrument, course: Course, manner: Manner, now_ns: int) -> None:
     """Asks for what brings the position nearer to its target, at most one new order at a time."""
     held = desk.position(instrument)
+    if not course.begun and not course.target:
+        course.target, course.inherited = held, held != 0
+    course.begun = True
     if not held and course.held * course.target > 0:
         course.target = 0  # its stop took it, or a person did: nobody buys it back at once
     course.held = held

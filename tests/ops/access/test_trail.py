@@ -67,6 +67,7 @@ def test_refusals_and_permissions_are_recorded_and_looking_is_not(make: Make) ->
 def test_what_cannot_be_recorded_is_not_permitted(make: Make) -> None:
     rig = make()
     rig.gate.permit(identity(Role.ADMIN), Action.PAUSE, "north")
+    rig.gate.trail.sync()
     rig.file.unlink()
     rig.file.mkdir()
     with pytest.raises(OpsError, match="what cannot be recorded is not permitted"):

@@ -45,6 +45,7 @@ def run(place: Path, *words: str, fails: int = 0) -> str:
 
 def test_alerts_are_listed_taken_and_resolved(place: Path) -> None:
     said = run(place, "alerts", "list")
+    assert run(place, "alerts") == said
     assert re.search(r"1  P1  2023-11-14T22:13:20Z  xrpliquid  kill-switch  FIRING\n +COOLDOWN", said)
     assert json.loads(run(place, "alerts", "list", "--json"))[0]["rule"] == "kill-switch"
     assert run(place, "alerts", "ack", "1", "--person", "operator-1") == "alert 1 is ACKNOWLEDGED by operator-1\n"

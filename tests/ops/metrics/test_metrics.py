@@ -229,6 +229,37 @@ def test_a_store_that_fails_takes_only_its_own_samples_along(shown: Shown, tmp_p
     assert value(found, "quarterdeck_up") == 1
 
 
+def test_alerts_that_were_not_sent_and_a_store_that_cannot_say(shown: Shown, store: Store) -> None:
+    shown.publish()
+    told = {"xrpliquid": 3}
+    metrics = Metrics({"xrpliquid": shown.desk}, store, lambda: told)
+    assert value(samples(metrics.collect()), "quarterdeck_alerts_suppressed_total") == 3
+    metrics.close()
+
+    def failing() -> dict[str, int]:
+        raise OpsError("the store does not answer")
+
+    metrics = Metrics({"xrpliquid": shown.desk}, store, failing)
+    found = samples(metrics.collect())
+    metrics.close()
+    assert value(found, "quarterdeck_up") == 1
+    assert total(found, "quarterdeck_alerts_suppressed_total") == 0
+
+
+def test_what_a_desk_shows_may_be_unreadable(shown: Shown, store: Store) -> None:
+    path = shown.place.data / "shown"
+    kept = path.with_name("kept")
+    path.rename(kept)
+    path.write_bytes(b"nonsense")
+    metrics = Metrics({"xrpliquid": shown.desk}, store)
+    found = samples(metrics.collect())
+    metrics.close()
+    kept.replace(path)
+    assert value(found, "quarterdeck_metrics_unreadable") == 1
+    assert value(found, "quarterdeck_up") == 0
+    assert total(found, "hat_manifesto_trades_total") > 0  # its logs are read all the same
+
+
 def test_a_document_of_nonsense_is_refused_with_the_way_out(tmp_path: Path, store: Store) -> None:
     with store.writing() as line:
         line.execute(COUNTS.insert().values(desk="desk", generation=1, document=b"nonsense"))

@@ -400,6 +400,29 @@ def test_funding_is_told() -> None:
         desk.venue.close()
 
 
+@pytest.mark.parametrize("name", sorted(MARKETS))
+def test_a_statement_reaches_the_time_of_a_market_that_stands_still(name: str) -> None:
+    """A fast twin's clock is far ahead of /time, and when it is halted no stream tells of it."""
+    with running(speed=60.0, keys=FUNDS) as twin:
+        desk = Desk(twin, MARKETS[name]).open()
+        order = fresh(MARKETS[name], order_type=OrderType.MARKET, price=0)
+        assert desk.ask(order).filled
+        (fill,) = desk.fills(order.order_id, order.quantity)[-1:]
+        desk.venue.close()
+        twin.fault("halt", 1)
+        halted_ns = twin.do(lambda exchange: exchange.now_ns)
+        twin.do(lambda exchange: exchange.advance(exchange.now_ns + HOURS_NS))
+        late = Desk(twin, MARKETS[name]).open()
+        try:
+            answer = late.ask(AskFills(request_id=next(IDS), since_ns=fill.venue_time_ns))
+            assert fill.trade_id in [one.trade_id for one in answer.fills]
+            assert answer.until_ns > halted_ns + HOURS_NS - 10**10
+            account = late.ask(AskAccount(request_id=next(IDS)))
+            assert account.venue_time_ns > halted_ns + HOURS_NS - 10**6, "and that is not the real time"
+        finally:
+            late.venue.close()
+
+
 def countdown(twin: Twin) -> int:
     """When ann's futures orders are cancelled, in milliseconds of real time; 0: never."""
 

@@ -3,15 +3,19 @@
 import copy
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from quarterdeck.errors import ConfigError
 from quarterdeck.venues.hyperliquid.requests import Encoder
-from quarterdeck.venues.hyperliquid.signing import KEY_FILE_VARIABLE, KEY_VARIABLE, Nonces, Signer
+from quarterdeck.venues.hyperliquid.signing import KEY_FILE_VARIABLE, KEY_VARIABLE, Nonces, Signer, action_hash
 from tests.venues.hyperliquid.builders import TAG, USER, place, universe
 
 KEY = "0x" + "4f" * 32
+CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
 def test_nonces_rise_whatever_the_clock_does() -> None:
@@ -31,6 +35,34 @@ def test_signature_is_recovered_by_the_sdk(expires_ms: int | None, mainnet: bool
     found = recover_agent_or_user_from_l1_action(action, signature, None, 17, expires_ms, mainnet)
     assert found.lower() == signer.address
     assert recover_agent_or_user_from_l1_action(action, signature, None, 18, expires_ms, mainnet) != found
+
+
+@given(st.binary(min_size=32, max_size=32), st.integers(0, 2**63), st.none() | st.integers(0, 2**63), st.booleans())
+def test_signature_is_the_sdks(key: bytes, nonce: int, expires_ms: int | None, mainnet: bool) -> None:
+    from eth_account import Account
+    from hyperliquid.utils.signing import sign_l1_action
+
+    assume(0 < int.from_bytes(key, "big") < CURVE_ORDER)
+    action = {"type": "cancel", "cancels": [{"a": nonce % 1_000, "o": nonce}]}
+    signer = Signer(key.hex(), mainnet=mainnet)
+    wallet = Account.from_key(key)
+    assert signer.address == wallet.address.lower()
+    assert signer.sign(action, nonce, expires_ms) == sign_l1_action(wallet, action, None, nonce, expires_ms, mainnet)
+
+
+TEXTS = st.text(max_size=40)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | TEXTS,
+    lambda inner: st.lists(inner, max_size=20) | st.dictionaries(TEXTS, inner, max_size=20),
+    max_leaves=30,
+)
+
+
+@given(st.dictionaries(TEXTS, VALUES, max_size=20), st.integers(0, 2**64 - 1), st.none() | st.integers(0, 2**64 - 1))
+def test_hash_of_an_action_is_the_sdks(action: dict[str, Any], nonce: int, expires_ms: int | None) -> None:
+    from hyperliquid.utils import signing
+
+    assert action_hash(action, nonce, expires_ms) == signing.action_hash(action, None, nonce, expires_ms)
 
 
 def test_key_is_shown_by_nothing() -> None:

@@ -61,6 +61,7 @@ class Trail:
         self._head = _EMPTY
         self._end: int = 0
         self._unforced = 0
+        self._told = _EMPTY  # what the database was told
         self._timer: threading.Timer | None = None
         path.parent.mkdir(parents=True, exist_ok=True)
 
@@ -70,9 +71,8 @@ class Trail:
             try:
                 head = self._append(what, time_ns, fields)
                 if durable or self._unforced >= _SYNC_LINES:
-                    self._force()
-                else:
-                    self._sync_soon()
+                    self._force()  # the database hears of it within a second: a kill waits for one medium, not two
+                self._sync_soon()
             except OSError as error:
                 raise OpsError(f"{self.path}: {error.strerror}: what cannot be recorded is not permitted") from error
         return head
@@ -82,6 +82,7 @@ class Trail:
         with self._lock:
             try:
                 self._force()
+                self._remember()
             except OSError as error:
                 raise OpsError(f"{self.path}: {error.strerror}") from error
 
@@ -135,7 +136,7 @@ class Trail:
             os.close(self._handle)
             self._handle = -1
         self._handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        self._head, self._end = _EMPTY, 0
+        self._head, self._end, self._told = _EMPTY, 0, _EMPTY
 
     def _catch_up(self) -> None:
         """Learns the end of the chain where another process has written; half a record of a dead one is taken off."""
@@ -155,8 +156,12 @@ class Trail:
             return
         os.fsync(self._handle)
         self._unforced = 0
-        if self._store is not None:
+
+    def _remember(self) -> None:
+        """Tells the database the newest record that was forced."""
+        if self._store is not None and self._head.sequence > self._told.sequence:
             _remember(self._store, self.path.name, self._head)
+            self._told = self._head
         self.failure = ""
 
     def _sync_soon(self) -> None:
@@ -170,8 +175,8 @@ class Trail:
             self._timer = None
             try:
                 self._force()
+                self._remember()
             except (OSError, OpsError) as error:
-                self._unforced += 1
                 self.failure = str(error)
 
 

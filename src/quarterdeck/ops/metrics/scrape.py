@@ -66,10 +66,12 @@ class Metrics:
 
     def _add(self, page: Page, name: str, desk: SeenDesk) -> None:
         found: DeskFigures | None = None
+        aside: dict[str, float | None] = {}
         unreadable = False
         try:
             found = see(desk, with_orders=False)
-        except QuarterdeckError:
+            aside = self._looked_at_slowly(name, desk)
+        except (QuarterdeckError, OSError):
             unreadable = True  # told by the gauge, and by the desk's health
         page.add("quarterdeck_metrics_unreadable", name, unreadable)
         if found is None:
@@ -79,7 +81,7 @@ class Metrics:
             _add_process(page, found)
             page.add("quarterdeck_standby_lag_records", name, standby_lag(found))
         self._add_counts(page, name, found)
-        for metric, value in self._looked_at_slowly(name, desk).items():
+        for metric, value in aside.items():
             metric_name, _, label = metric.partition(":")
             page.add(metric_name, name, value, *([label] if label else []))
 
@@ -119,12 +121,16 @@ class Metrics:
     def _add_machine(self, page: Page) -> None:
         """What is one for all desks here carries each one's name: a rule then finds it beside the desk's own."""
         clock = read_clock()
-        suppressed: Mapping[str, int] = {} if self._suppressed is None else self._suppressed()
+        suppressed: Mapping[str, int] | None = None
+        try:
+            suppressed = None if self._suppressed is None else self._suppressed()
+        except OpsError:
+            suppressed = None  # the store fails: quarterdeck_metrics_store_up says so
         for name in self._desks:
             if clock is not None:
                 page.add("quarterdeck_clock_offset_seconds", name, clock.offset_ms / 1e3)
                 page.add("quarterdeck_clock_steered", name, clock.steered)
-            if self._suppressed is not None:
+            if suppressed is not None:
                 page.add("quarterdeck_alerts_suppressed_total", name, suppressed.get(name, 0))
 
 

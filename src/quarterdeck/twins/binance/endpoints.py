@@ -78,7 +78,7 @@ def spot_endpoints(market: PublicMarket, trading: SpotTrading, wall_ms: Callable
     return {
         ("GET", f"{base}/ping"): _open(nothing, _flat(1)),
         ("GET", f"{base}/time"): _open(lambda asked: {"serverTime": wall_ms()}, _flat(1)),  # noqa: ARG005 - as above
-        ("GET", f"{base}/exchangeInfo"): _open(lambda asked: market.info(asked, wall_ms()), _flat(20)),
+        ("GET", f"{base}/exchangeInfo"): _open(market.info, _flat(20)),
         ("GET", f"{base}/depth"): _open(market.depth, _by_limit(100, (100, 5), (500, 25), (1_000, 50), (5_000, 250))),
         ("GET", f"{base}/trades"): _open(market.recent, _flat(25)),
         ("GET", f"{base}/klines"): _open(market.bars, _flat(2)),
@@ -109,7 +109,7 @@ def futures_endpoints(market: PublicMarket, trading: FuturesTrading, wall_ms: Ca
     table: Table = {
         ("GET", f"{base}/ping"): _open(nothing, _flat(1)),
         ("GET", f"{base}/time"): _open(lambda asked: {"serverTime": wall_ms()}, _flat(1)),  # noqa: ARG005 - as above
-        ("GET", f"{base}/exchangeInfo"): _open(lambda asked: market.info(asked, wall_ms()), _flat(1)),
+        ("GET", f"{base}/exchangeInfo"): _open(market.info, _flat(1)),
         ("GET", f"{base}/depth"): _open(market.depth, _by_limit(500, (50, 2), (100, 5), (500, 10), (1_000, 20))),
         ("GET", f"{base}/trades"): _open(market.recent, _flat(5)),
         ("GET", f"{base}/klines"): _open(market.bars, bars),

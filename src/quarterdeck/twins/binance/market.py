@@ -60,11 +60,11 @@ class PublicMarket:
 
     # The list of markets.
 
-    def info(self, asked: Parameters, wall_ms: int) -> Wire:
-        """Returns exchangeInfo."""
+    def info(self, asked: Parameters) -> Wire:
+        """Returns exchangeInfo, at the market's time: of the real time, which keys are of, /time alone tells."""
         listings, _ = self._listings(asked)
         told: Wire = {
-            "timezone": "UTC", "serverTime": wall_ms,
+            "timezone": "UTC", "serverTime": self._exchange.now_ms,
             "rateLimits": rate_limit_rows(futures=self.futures, budget=self._budget), "exchangeFilters": [],
         }  # fmt: skip
         if self.futures:

@@ -20,7 +20,7 @@ from quarterdeck.venues.binance.schema import ServerTime
 from quarterdeck.venues.malformed import BadMessage
 from quarterdeck.venues.posting import NotSent, Poster, Reply
 
-__all__ = ["LATEST_MS", "Caller", "Limited"]
+__all__ = ["LATEST_MS", "Caller", "Limited", "checked_ms"]
 
 _WINDOW_MS: Final = 60_000  # the longest recvWindow that the venue takes
 _ASKING_WINDOW_MS: Final = 10_000
@@ -67,8 +67,7 @@ class Caller:
         if reply.status != 200:
             raise ConnectionError(f"HTTP {reply.status} to {path}")
         said: ServerTime = decoded(ServerTime, reply, "time answer")
-        if not 0 < said.server_time < TIME_MS_MAX:
-            raise BadMessage("time answer", f"{said.server_time} is no time in milliseconds")
+        checked_ms(said.server_time, "time answer")
         between_ms = (before_ms + time.time_ns() // _NS_PER_MS) // 2
         self._ahead_ms = said.server_time - between_ms
         return said.server_time
@@ -107,6 +106,13 @@ class Caller:
         """Returns the parameters that subscribe to the account's stream on the websocket interface (spot)."""
         assert self._key is not None
         return self._key.signed_message({"timestamp": self.venue_ms, "recvWindow": _ASKING_WINDOW_MS})
+
+
+def checked_ms(time_ms: int, kind: str) -> int:
+    """Returns a time that the venue tells of itself. Raises BadMessage of that kind for one that is none."""
+    if not 0 < time_ms < TIME_MS_MAX:
+        raise BadMessage(kind, f"{time_ms} is no time in milliseconds")
+    return time_ms
 
 
 def _unsigned(call: Call) -> str:

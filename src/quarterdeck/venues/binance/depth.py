@@ -49,6 +49,15 @@ class Join:
         """Whether there is a book."""
         return self._last >= 0
 
+    def advance(self, first: int, last: int, before: int) -> bool:
+        """Takes a change that is the next one, by its numbers; False: it was not taken, and `take` says what it is."""
+        if self._last < 0 or self._first:
+            return False
+        if (self._last + 1 != first) if self._spot else (before != self._last):
+            return False
+        self._last = last
+        return True
+
     def take(self, diff: DepthDiff) -> Step:
         """Takes a change."""
         if self._last < 0:

@@ -97,6 +97,7 @@ class RateLimit(_Wire, frozen=True):
 class ExchangeInfo(_Wire, frozen=True):
     symbols: list[SymbolInfo]
     rate_limits: list[RateLimit] = []
+    server_time: int = 0
 
 
 class Snapshot(_Wire, frozen=True):

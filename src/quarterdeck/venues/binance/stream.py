@@ -15,7 +15,7 @@
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, Final
 
@@ -41,6 +41,7 @@ from quarterdeck.venues.binance.schema import (
     StreamOrder,
 )
 from quarterdeck.venues.binance.universe import Listed, Universe
+from quarterdeck.venues.forms import BID, NEWEST, TIME, Form, Grids, MarketRoom
 from quarterdeck.venues.levels import PAIRS, LevelScanner
 from quarterdeck.venues.malformed import BadMessage
 from quarterdeck.venues.messages import FillsNews, MarketData, Message, OrderNews
@@ -134,6 +135,7 @@ class StreamReader:
             )
             for one in universe.listed
         }
+        self._room, self._forms = MarketRoom(), _forms(universe)
         self._joins = {one.index: Join(spot=one.spot) for one in universe.listed}
         self._rates: dict[int, int] = {}
         self.prices: dict[int, int] = {}
@@ -152,6 +154,9 @@ class StreamReader:
 
     def read(self, raw: bytes) -> tuple[Message, ...]:
         """Returns what a message of the market's streams says; nothing for one that is put aside."""
+        for form in self._forms.get(raw[: raw.find(b",")], ()):
+            if (plain := self._plain(form, raw)) is not None:
+                return plain
         try:
             if len(raw) > MESSAGE_BYTES_MAX:
                 raise BadMessage("oversized message", f"{len(raw)} bytes")
@@ -166,6 +171,24 @@ class StreamReader:
         except _UNREADABLE as error:
             self._bad(_kind_of(error), raw, str(error)[:_PROBLEM_MAX])
         return ()
+
+    def _plain(self, form: Form, raw: bytes) -> tuple[Message, ...] | None:
+        """What a message says that is in a form; None: it is not, or what to do with it is not as plain."""
+        figures = form.figures
+        if not form.timed:  # spot's quotes: the newest time is no later than theirs
+            figures[TIME] = self.newest_ns
+        events = self._room.read(form, raw)
+        if events is None:
+            return None
+        if form.kind == _LEVEL:
+            first, last, before = form.numbers
+            if first > last or not self._joins[form.index].advance(first, last, before):
+                return None
+            return (MarketData(events=events),) if len(events) else ()
+        self.newest_ns = max(self.newest_ns, figures[NEWEST])
+        if form.kind == _QUOTE:
+            self.prices[form.index] = figures[BID]
+        return (MarketData(events=events),)
 
     def _trade(self, trade: AggTrade, listed: Listed) -> tuple[Message, ...]:
         lots, price, time_ns = listed.lot_texts[trade.q], listed.tick_texts[trade.p], nanoseconds(trade.T)
@@ -245,10 +268,7 @@ class StreamReader:
 
     def _levels(self, listed: Listed, bids: msgspec.Raw, asks: msgspec.Raw, time_ns: int, number: int) -> bytes:
         """The levels as events, the last one flagged. Raises ValueError: a price off the grid, a size below 0."""
-        scanner, texts = (
-            self._scanners[listed.index],
-            [np.frombuffer(memoryview(one), np.uint8) for one in (bids, asks)],
-        )
+        scanner, texts = self._scanners[listed.index], (bytes(bids), bytes(asks))
         first, bids_end = scanner.scan(texts[0])
         count, asks_end = scanner.scan(texts[1], 0, first) if first >= 0 else (-1, 0)
         if count >= 0 and bids_end == len(texts[0]) and asks_end == len(texts[1]):
@@ -301,6 +321,38 @@ class StreamReader:
         self.newest_ns = max(self.newest_ns, report.venue_time_ns)
         news = OrderNews(orders=(report,))
         return (news,) if fill is None else (FillsNews(fills=(fill,)), news)
+
+
+def _forms(universe: Universe) -> dict[bytes, list[Form]]:
+    """How the venue writes market data, by what a message begins with: up to its first comma."""
+    found: dict[bytes, list[Form]] = {}
+    for one in universe.listed:
+        grids = Grids(one.index, (one.tick.mantissa, one.tick.decimals), (one.lot.mantissa, one.lot.decimals))
+        for name, kind, text in _texts(one.symbol, spot=one.spot):
+            wrapped = f'{{"stream":"{one.symbol.lower()}@{name}"'
+            form = Form(f'{wrapped},"data":{text}', kind, grids, levels=PAIRS if kind == _LEVEL else None)
+            found.setdefault(wrapped.encode(), []).append(form)
+    return found
+
+
+def _texts(symbol: str, *, spot: bool) -> Iterator[tuple[str, int, str]]:
+    """Stream, kind of event and form."""
+    trade = (
+        f'{{"e":"aggTrade","E":<number>,"s":"{symbol}","a":<id>,"p":"<price>","q":"<size>","f":<number>,"l":<number>,'
+    )
+    sides = '"b":"<bid>","B":"<bid_size>","a":"<ask>","A":"<ask_size>"'
+    if spot:
+        yield "aggTrade", _TRADE, f'{trade}"T":<time>,"m":<buyer_is_maker>,"M":<yes_or_no>}}}}<row>'
+        yield "bookTicker", _QUOTE, f'{{"u":<update>,"s":"{symbol}",{sides}}}}}<row>'
+        numbers = f'"E":<time>,"s":"{symbol}","U":<first>,"u":<update>'
+    else:
+        yield "aggTrade", _TRADE, f'{trade}"T":<time>,"m":<buyer_is_maker>}}}}<row>'
+        # As it comes, and as it is documented.
+        quote = '{"e":"bookTicker","u":<update>,'
+        yield "bookTicker", _QUOTE, f'{quote}"s":"{symbol}",{sides},"T":<time>,"E":<number>}}}}<row>'
+        yield "bookTicker", _QUOTE, f'{quote}"E":<number>,"T":<time>,"s":"{symbol}",{sides}}}}}<row>'
+        numbers = f'"E":<number>,"T":<time>,"s":"{symbol}","U":<first>,"u":<update>,"pu":<before>'
+    yield "depth@100ms", _LEVEL, f'{{"e":"depthUpdate",{numbers},"b":<bids>,"a":<asks>}}}}'
 
 
 def _unusual_levels(

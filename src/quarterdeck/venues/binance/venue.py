@@ -22,7 +22,7 @@ from quarterdeck.errors import ConfigError
 from quarterdeck.kernel.vocabulary import Reason
 from quarterdeck.market.instruments import Instrument
 from quarterdeck.venues.binance.answers import UNREADABLE, AnswerReader, decoded, failure_of
-from quarterdeck.venues.binance.caller import LATEST_MS, Caller, Limited
+from quarterdeck.venues.binance.caller import LATEST_MS, Caller, Limited, checked_ms
 from quarterdeck.venues.binance.keys import KEY_VARIABLE, ApiKey
 from quarterdeck.venues.binance.limits import TOLD
 from quarterdeck.venues.binance.listing import FundingLister, Lister, Turned
@@ -201,6 +201,8 @@ class BinanceVenue:
         reader, encoder = Reader(universe, self._tag), Encoder(market, universe, self._tag)
         answers = AnswerReader(universe, reader)
         stream = StreamReader(universe, reader, self.quarantine.hold, self._books_wanted.add)
+        # The market's time: a fast twin's is far ahead of /time, and while it is halted no stream tells of it.
+        stream.begin_anew(checked_ms(info.server_time, "exchangeInfo") if info.server_time else self._met_ms)
         lister = Lister(market, universe, encoder, answers, reader)
         self._codec = _Codec(universe, reader, encoder, answers, stream, lister, FundingLister(encoder, answers))
         return self._codec

@@ -13,7 +13,7 @@
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from quarterdeck.kernel.records import EVENT
 from quarterdeck.kernel.vocabulary import EventKind, Flag
+from quarterdeck.venues.forms import ASK, BID, NEWEST, Form, Grids, MarketRoom
 from quarterdeck.venues.hyperliquid.lineage import Lineage
 from quarterdeck.venues.hyperliquid.reader import Reader, nanoseconds
 from quarterdeck.venues.hyperliquid.schema import (
@@ -68,6 +69,7 @@ _MARK, _FUNDING = EventKind.MARK, EventKind.FUNDING
 _SELL, _LAST = int(Flag.SELL), int(Flag.LAST)
 _NOBODY: Final = -1
 _COMMA: Final = ord(",")
+_KIND_MAX: Final = 20  # where the channel's name has ended in a message of market data
 
 _WORDS: Final = EVENT.itemsize // 8
 _TIME, _HEAD, _PRICE = 1, 2, 3  # words of an event: the venue's time; kind, flags, instrument, strategy; the payload
@@ -103,6 +105,7 @@ class StreamReader:
         self.universe, self._reader, self._lineage, self._bad = universe, reader, lineage, bad
         self._decoder = msgspec.json.Decoder(StreamMessage)
         self._wire_levels = msgspec.json.Decoder(WireLevels)
+        self._room, self._forms = MarketRoom(), dict(_forms(universe))
         self._scanners: dict[int, LevelScanner] = {}
         self._templates: dict[tuple[int, int, int], NDArray[np.int64]] = {}
         self._price_texts: dict[int, _Texts] = {}
@@ -114,6 +117,13 @@ class StreamReader:
 
     def read(self, raw: bytes) -> tuple[Message, ...]:
         """Returns what a message says; nothing for one that is not for us, or is put aside."""
+        form = self._forms.get(raw[: raw.find(b",", _KIND_MAX)])
+        if form is not None and (events := self._room.read(form, raw)) is not None:
+            figures = form.figures
+            self.newest_ns = max(self.newest_ns, figures[NEWEST])
+            if form.kind != _TRADE:
+                self.touch[form.index] = (figures[BID], figures[ASK])
+            return (MarketData(events=events),)
         try:
             if len(raw) > MESSAGE_BYTES_MAX:
                 raise BadMessage("oversized message", f"{len(raw)} bytes")
@@ -221,7 +231,7 @@ class StreamReader:
         if scanner is None:
             grids = (1, listed.price_decimals), (1, listed.size_decimals)
             scanner = self._scanners[listed.index] = LevelScanner(OBJECTS, _ROWS_MAX, *grids, least=1)
-        raw = np.frombuffer(memoryview(levels), np.uint8)
+        raw = bytes(levels)
         bids, end = scanner.scan(raw, 1)
         both, end = scanner.scan(raw, end + 1, bids) if bids >= 0 and raw[end] == _COMMA else (-1, 0)
         if both >= 0 and end == len(raw) - 1:
@@ -310,6 +320,28 @@ class StreamReader:
     def _user(self, data: UserData) -> None:
         if data.liquidation is not None:
             self.said.append(f"the venue liquidates: {data.liquidation.lid}")
+
+
+def _forms(universe: Universe) -> Iterator[tuple[bytes, Form]]:
+    """How the venue writes market data, by what a message begins with: up to its second comma."""
+    side = '{"px":"<%s>","sz":"<%s_size>","n":<number>}'
+    for one in universe.listed:
+        grids = Grids(one.index, (1, one.price_decimals), (1, one.size_decimals), least=1)
+        traded = (
+            f'{{"channel":"trades","data":[<each>{{"coin":"{one.coin}","side":"<aggressor>","px":"<price>",'
+            '"sz":"<size>","time":<time>,"hash":"<text>","tid":<id>,"users":["<text>","<text>"]}<row>]}'
+        )
+        yield _beginning(traded), Form(traded, _TRADE, grids)
+        quoted = f'{{"channel":"bbo","data":{{"coin":"{one.coin}","time":<time>,"bbo":['
+        quoted += f"{side.replace('%s', 'bid')},{side.replace('%s', 'ask')}]}}}}<row>"
+        yield _beginning(quoted), Form(quoted, _QUOTE, grids)
+        book = f'{{"channel":"l2Book","data":{{"coin":"{one.coin}","time":<time>,"levels":[<bids>,<asks>]}}}}'
+        yield _beginning(book), Form(book, _LEVEL, grids, levels=OBJECTS, whole=True)
+
+
+def _beginning(text: str) -> bytes:
+    raw = text.replace("<each>", "").encode()
+    return raw[: raw.find(b",", _KIND_MAX)]
 
 
 def _rate(text: str) -> int:
