@@ -7,6 +7,7 @@ import pytest
 
 from quarterdeck.config import DeskConfig
 from quarterdeck.desk.following import Follower
+from quarterdeck.desk.paper import PaperSession
 from quarterdeck.desk.place import DeskPlace
 from quarterdeck.desk.recovery import recover
 from quarterdeck.errors import DeskError, JournalCorrupt, ReplayError
@@ -126,6 +127,13 @@ def test_a_state_of_a_longer_journal_is_not_believed(config: DeskConfig) -> None
     recovered.writer.close()
 
 
+def follow_to_a_seal(of: PaperSession, follower: Follower) -> None:
+    """A desk seals when a block is full; the next seal that carries a digest is compared."""
+    for _ in range(40):
+        pump(of, 100)
+        follower.follow()
+
+
 def test_another_digest_than_the_leaders_ends_it(config: DeskConfig) -> None:
     place = DeskPlace(config.folder)
     desk = session(config, place)
@@ -135,9 +143,7 @@ def test_another_digest_than_the_leaders_ends_it(config: DeskConfig) -> None:
     follower.follow()
     follower.states[0]["refused"] += 1  # nothing computes it anew
     with pytest.raises(ReplayError, match="this standby cannot take over"):
-        for _ in range(40):  # the next seal that carries a digest shows it
-            pump(desk, 100)
-            follower.follow()
+        follow_to_a_seal(desk, follower)
     desk.close()
 
 

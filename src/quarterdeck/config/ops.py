@@ -180,7 +180,7 @@ class Maintenance(Settings):
     """[[maintenance]]: a window in which what is expected is not told."""
 
     every: str
-    """"weekly sunday 02:00-04:00", "monthly first-sunday 01:00-03:00" or "quarterly first-sunday 00:00-06:00", in UTC."""
+    """"weekly sunday 02:00-04:00", "monthly first-sunday 01:00-03:00", "quarterly first-sunday 00:00-06:00"; UTC."""
     desk: str = "*"
     rule: str = "*"
     person: Name

@@ -84,9 +84,8 @@ async def by_stream(symbol: str, kind: str) -> dict[str, Any]:
             asyncio.create_task(watch(symbol))
             for watch in (venue.watch_trades, venue.watch_my_trades, venue.watch_orders)
         ]
-        while not venue.clients or not all(line.connected.done() for line in venue.clients.values()):
-            await asyncio.sleep(0.05)
         await asyncio.sleep(2)  # ccxt says nothing when the venue has confirmed
+        await asyncio.wait_for(asyncio.gather(*(line.connected for line in venue.clients.values())), 30)
         await venue.create_order(symbol, "market", "sell", 0.02)
         trades, own, orders = await asyncio.wait_for(asyncio.gather(*watched), 30)
         for _ in range(5):

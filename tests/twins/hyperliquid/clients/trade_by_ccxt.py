@@ -68,9 +68,8 @@ async def by_stream() -> dict[str, Any]:
             asyncio.create_task(watch(SYMBOL))
             for watch in (venue.watch_trades, venue.watch_my_trades, venue.watch_orders)
         ]
-        while not venue.clients or not all(line.connected.done() for line in venue.clients.values()):
-            await asyncio.sleep(0.05)
         await asyncio.sleep(2)  # ccxt says nothing when the venue has confirmed
+        await asyncio.wait_for(asyncio.gather(*(line.connected for line in venue.clients.values())), 30)
         await venue.create_order(SYMBOL, "market", "sell", 50, book["bids"][0][0], {"reduceOnly": True})
         trades, own, orders = await asyncio.wait_for(asyncio.gather(*watched), 30)
         return {
