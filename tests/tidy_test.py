@@ -27,7 +27,11 @@ HOSTS = ("python" + "hosted", "py" + "pi.org", "registry.npm" + "js", "deb.deb" 
 MACHINE_PATH = re.compile(r"(?<![\w.~])/(?:wo" + r"rk|ro" + r"ot|ho" + r"me/\w+|Us" + r"ers/\w+)(?=[/\"'`\s]|$)")
 IGNORE = re.compile(r"#\s*(?:(?:type|pyright):\s*ignore|noqa)(?P<rest>[^\n]*)")
 IGNORE_WITH_REASON = re.compile(r"(?:\[[\w, -]+\]|:\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*)\s*(?:#|--|-|:|\()?\s*\w+ \w+")
-DISTRIBUTIONS = {"alpaca": "alpaca-py", "hyperliquid": "hyperliquid-python-sdk"}  # installed under another name
+DISTRIBUTIONS = {  # installed under another name
+    "alpaca": "alpaca-py",
+    "argon2": "argon2-cffi",
+    "hyperliquid": "hyperliquid-python-sdk",
+}
 PRINTERS = ("console.py", "__main__.py")
 
 

@@ -29,6 +29,7 @@ __all__ = [
     "EscalationStep",
     "Listen",
     "Maintenance",
+    "Ops",
     "OpsConfig",
     "OpsSettings",
     "Shift",

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlalchemy import text
@@ -57,6 +57,9 @@ def test_nothing_that_is_made_up_opens_a_door(rig: Rig, offer: str, origin: str)
         assert offer not in repr(found.value)
 
 
+@example(person="\ud800", password="\ud800", code="\ud800", origin=HERE)
+@example(person="robin", password="\ud800", code=None, origin=HERE)
+@example(person="\x00", password="\x00", code="\x00", origin=HERE)
 @given(person=OFFERS, password=OFFERS, code=st.one_of(st.none(), OFFERS), origin=st.sampled_from(ORIGINS))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=8)
 def test_nothing_that_is_made_up_signs_in(rig: Rig, person: str, password: str, code: str | None, origin: str) -> None:

@@ -13,7 +13,7 @@ from quarterdeck.errors import OpsError
 from quarterdeck.ops.access.identity import Identity
 from quarterdeck.ops.access.refusal import Refusal, Refused
 from quarterdeck.ops.access.roles import ACTIONS, Action
-from quarterdeck.ops.access.secret import shown
+from quarterdeck.ops.access.secret import plain, shown
 from quarterdeck.ops.access.tables import APPROVALS, desks_of, desks_text
 from quarterdeck.ops.store import Store
 
@@ -145,6 +145,8 @@ class Approvals:
 
     def find(self, approval_id: str) -> Approval:
         """Refused: there is none with this id."""
+        if not plain(approval_id):
+            raise Refused(Refusal.APPROVAL_UNKNOWN)
         with self._store.reading() as line:
             row = line.execute(select(APPROVALS).where(APPROVALS.c.approval_id == approval_id[:32])).first()
         if row is None:

@@ -18,7 +18,7 @@ from quarterdeck.errors import OpsError
 from quarterdeck.ops.access.refusal import Refusal, Refused
 from quarterdeck.ops.access.roles import Role
 from quarterdeck.ops.access.sealing import SecondFactors, matching_step, provisioning_uri
-from quarterdeck.ops.access.secret import check_name
+from quarterdeck.ops.access.secret import check_name, plain
 from quarterdeck.ops.access.tables import PEOPLE, SESSIONS, TOKENS, desks_of, desks_text, insert
 from quarterdeck.ops.access.trail import Trail
 from quarterdeck.ops.store import Store
@@ -84,7 +84,7 @@ class People:
         self.find(name)
         self._check_password(name, password)
         with self._hashing:
-            hashed = _HASHER.hash(password)
+            hashed = _HASHER.hash(_bytes(password))
         with self._store.writing() as line:
             line.execute(update(PEOPLE).where(PEOPLE.c.name == name).values(password=hashed))
             self._end_sessions(line, name)
@@ -135,9 +135,9 @@ class People:
         row = self._row(name)
         stored: str | None = None if row is None else row.password
         with self._turn():
-            right = _verify(stored or nobodys_hash(), password[:_PASSWORD_MAX]) and stored is not None
+            right = _verify(stored or nobodys_hash(), _bytes(password[:_PASSWORD_MAX])) and stored is not None
             again = right and _HASHER.check_needs_rehash(stored or "")
-            hashed = _HASHER.hash(password) if again else None
+            hashed = _HASHER.hash(_bytes(password)) if again else None
         if hashed is not None:
             with self._store.writing() as line:
                 same = update(PEOPLE).where(PEOPLE.c.name == name, PEOPLE.c.password == stored)
@@ -159,6 +159,8 @@ class People:
         return self._factors.claim(name, step, holder, use)
 
     def _row(self, name: str) -> Row[Any] | None:
+        if not plain(name):
+            return None
         there = select(PEOPLE).where(PEOPLE.c.name == name[:64], PEOPLE.c.removed_ns.is_(None))
         with self._store.reading() as line:
             return line.execute(there).first()
@@ -199,7 +201,11 @@ def nobodys_hash() -> str:
     return _HASHER.hash(secrets.token_hex())
 
 
-def _verify(stored: str, password: str) -> bool:
+def _bytes(password: str) -> bytes:
+    return password.encode(errors="surrogatepass")  # half a character is a wrong password, no failure
+
+
+def _verify(stored: str, password: bytes) -> bool:
     try:
         return _HASHER.verify(stored, password)
     except VerifyMismatchError:

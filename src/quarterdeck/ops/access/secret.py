@@ -22,6 +22,7 @@ __all__ = [
     "id_of",
     "is_session",
     "new_secret",
+    "plain",
     "same_digest",
     "shown",
     "weakness",
@@ -77,7 +78,7 @@ def is_session(token_id: str) -> bool:
 
 def digest_of(secret: str) -> str:
     """SHA-256 in hex: enough for 256 random bits, which nobody can try out."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
 
 
 def same_digest(offered: str, stored: str) -> bool:
@@ -87,17 +88,22 @@ def same_digest(offered: str, stored: str) -> bool:
 
 def weakness(secret: str) -> str | None:
     """What is wrong with a token that we did not make; None: nothing. It never repeats the token."""
-    plain = secret.strip()
-    folded = plain.casefold().strip("\"'<>[]{}$ ")
+    bare = secret.strip()
+    folded = bare.casefold().strip("\"'<>[]{}$ ")
     faults = (
-        (not plain, "it is empty"),
+        (not bare, "it is empty"),
         (folded in _DEFAULTS or any(folded.strip("0123456789!-_.") == word for word in _DEFAULTS), "it is a default"),
-        (not plain.isascii() or not plain.isprintable() or " " in plain, "it has spaces or odd characters"),
-        (len(plain) > OFFERED_MAX, f"it is longer than {OFFERED_MAX} characters"),
-        (len(plain) < _FOREIGN_MIN, f"it is shorter than {_FOREIGN_MIN} characters"),
-        (len(set(plain)) < _DISTINCT_MIN, f"it has fewer than {_DISTINCT_MIN} different characters"),
+        (not bare.isascii() or not bare.isprintable() or " " in bare, "it has spaces or odd characters"),
+        (len(bare) > OFFERED_MAX, f"it is longer than {OFFERED_MAX} characters"),
+        (len(bare) < _FOREIGN_MIN, f"it is shorter than {_FOREIGN_MIN} characters"),
+        (len(set(bare)) < _DISTINCT_MIN, f"it has fewer than {_DISTINCT_MIN} different characters"),
     )
     return next((said for wrong, said in faults if wrong), None)
+
+
+def plain(text: str) -> bool:
+    """Whether a text from outside can be an id or a name at all: a database is not asked for anything else."""
+    return text.isascii() and text.isprintable()
 
 
 def check_name(name: str, what: str) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy import Row, select, update
 from quarterdeck.config.ops import AccessSettings
 from quarterdeck.errors import ConfigError, OpsError
 from quarterdeck.ops.access.roles import Role
-from quarterdeck.ops.access.secret import TOKEN, check_name, digest_of, id_of, new_secret, weakness
+from quarterdeck.ops.access.secret import TOKEN, check_name, digest_of, id_of, new_secret, plain, weakness
 from quarterdeck.ops.access.tables import TOKENS, desks_of, desks_text
 from quarterdeck.ops.access.trail import Trail
 from quarterdeck.ops.store import Store
@@ -122,8 +122,10 @@ class Tokens:
 
     def find(self, token_id: str) -> Token:
         """OpsError: there is no such token."""
-        with self._store.reading() as line:
-            row = line.execute(select(TOKENS).where(TOKENS.c.token_id == token_id)).first()
+        row = None
+        if plain(token_id):
+            with self._store.reading() as line:
+                row = line.execute(select(TOKENS).where(TOKENS.c.token_id == token_id)).first()
         if row is None:
             raise OpsError("there is no token with this id: `quarterdeck token list` shows those there are")
         return _token(row)
