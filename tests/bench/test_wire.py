@@ -22,7 +22,7 @@ def order(size: int) -> bytes:
 
 def test_every_stream_has_its_row() -> None:
     names = {row.ours.keys[0].removesuffix("_us") for row in ROWS if row.ours.command[0] == "wire.py"}
-    assert names == {*STREAMS, "p50_ms", "p95_ms"}
+    assert names == {*STREAMS, "p50_ms", "p95_ms", "quiet_p95_ms"}
 
 
 async def relayed() -> Relay:
@@ -33,13 +33,13 @@ def test_an_order_is_timed_from_the_quote_that_its_size_names() -> None:
     import asyncio
 
     relay = asyncio.run(relayed())
-    relay._from_twin(bbo("22.0", "159.0") + bbo("7.0", "8.0"), 1_000)
-    relay._from_twin(bbo("5.0", "5.0"), 9_000)
-    relay._from_desk(b'{"type":"cancelByCloid","cancels":[]}', 10_000)
-    relay._from_desk(order(code(22, 159)), 251_000)
-    relay._from_desk(order(code(5, 5)), 509_000)
+    relay.from_twin(bbo("22.0", "159.0") + bbo("7.0", "8.0"), 1_000)
+    relay.from_twin(bbo("5.0", "5.0"), 9_000)
+    relay.from_desk(b'{"type":"cancelByCloid","cancels":[]}', 10_000)
+    relay.from_desk(order(code(22, 159)), 251_000)
+    relay.from_desk(order(code(5, 5)), 509_000)
     assert (relay.took_us, relay.unmatched) == ([250.0, 500.0], 0)
-    relay._from_desk(order(code(22, 159)), 600_000)  # each quote is answered once
+    relay.from_desk(order(code(22, 159)), 600_000)  # each quote is answered once
     assert relay.unmatched == 1
     assert BBO.search(b'{"channel":"bbo","data":{"coin":"BTC"') is None
     assert SIZE.search(b'{"type":"cancel"}') is None
