@@ -15,7 +15,7 @@ import pytest
 from quarterdeck.runtime.replay import replay
 from tests.desk.builders import REPOSITORY
 
-COMMAND = [sys.executable, "-c", "from quarterdeck.cli import main; main()", "demo"]
+COMMAND = [sys.executable, "-c", "from quarterdeck.cli import main; main()", "demo", "xrpliquid"]
 PATIENCE_S = 300.0
 
 
