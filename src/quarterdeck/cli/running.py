@@ -16,6 +16,7 @@ _DATA_DESK: Final = "xrpliquid"  # recorded data is on paper, on one desk
 _DEMO_SPEED: Final = 20.0
 _FLOOR_SPEED: Final = 10.0  # several desks share the machine
 _CALL: Final = (sys.executable, "-c", "from quarterdeck.cli import main; main()")
+_TETHERED: Final = (sys.executable, "-c", "from quarterdeck.cli.tethered import main; main()")
 
 
 def _run(
@@ -100,7 +101,7 @@ def _show_floor(seconds: float | None, speed: float, folder: Path | None) -> int
         sys.stdout.flush()
         subprocess.run([*_CALL, "compile", "--capacity", capacity], check=True)
     root = folder or Path(tempfile.mkdtemp(prefix="quarterdeck-floor-"))
-    return show_floor(desks, _CALL, root, _say, speed=speed, seconds=seconds)
+    return show_floor(desks, _TETHERED, root, _say, speed=speed, seconds=seconds)
 
 
 def _say(words: str) -> None:

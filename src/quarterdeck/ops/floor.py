@@ -45,7 +45,7 @@ def show_floor(
 ) -> int:
     """Runs until Ctrl-C, or until `seconds` after every desk trades; returns the exit code.
 
-    `command` is how quarterdeck is called. To be called in the main thread.
+    `command` is how quarterdeck is called, tethered. To be called in the main thread.
     """
     folder.mkdir(parents=True, exist_ok=True)
     port, console_port = _free_port(_API_PORT), _free_port(_API_PORT + 1)
@@ -58,11 +58,11 @@ def show_floor(
 
     place = str(folder)
     children = [
-        Child(name, (*command, "demo", str(config.folder), "--dir", str(folder / name), "--speed", f"{speed:g}"))
+        _child(name, (*command, "demo", str(config.folder), "--dir", str(folder / name), "--speed", f"{speed:g}"))
         for name, config in zip(names, desks, strict=True)
     ]
-    children.append(Child("ops", (*command, "ops", place), rank=1, after=ready))
-    children.append(Child("console", (*command, "console", place), rank=2, after=ready))
+    children.append(_child("ops", (*command, "ops", place), 1, ready))
+    children.append(_child("console", (*command, "console", place), 2, ready))
     ended = threading.Event()
     watching = folder, names, ready, (port, console_port), say, seconds, ended
     watcher = threading.Thread(target=_watch, args=watching, name="watcher", daemon=True)
@@ -73,6 +73,11 @@ def show_floor(
         ended.set()
         watcher.join()
         _last_words(folder, names, say)
+
+
+def _child(name: str, argv: Sequence[str], rank: int = 0, after: Callable[[], bool] = lambda: True) -> Child:
+    """A demo leaves nothing behind, however it ends: `command` listens to its standard input."""
+    return Child(name, argv, rank, after=after, tethered=True)
 
 
 def _settings(names: Sequence[str], port: int, console_port: int) -> str:

@@ -54,7 +54,8 @@ class Patience:
 class Child:
     """One process. `rank` is when it ends, the lowest first. `runs` tells whether it runs already, by somebody else.
 
-    It is started once `after` is true: what it stands on is there.
+    It is started once `after` is true: what it stands on is there. A `tethered` one is given a standard input that ends
+    when this process does, however it ends.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Child:
     rank: int = 0
     runs: Callable[[], bool] = lambda: False
     after: Callable[[], bool] = lambda: True
+    tethered: bool = False
     over: str = ""
     """Why it is not started again; empty while it is kept."""
     failed: bool = False
@@ -169,9 +171,13 @@ class Upkeep:
         try:
             with self._said(child).open("wb") as said:
                 child.process = subprocess.Popen(
-                    child.argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said,
-                    env=self._environment, start_new_session=True,
-                )  # fmt: skip
+                    child.argv,
+                    stdin=subprocess.PIPE if child.tethered else subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=said,
+                    env=self._environment,
+                    start_new_session=True,
+                )
         except OSError as error:
             self._buried(child, f"could not be started: {error}")
             return
@@ -180,7 +186,7 @@ class Upkeep:
         self._say(f"{child.name}: started, process {child.process.pid}")
 
     def _died(self, child: Child, code: int) -> None:
-        child.process = None
+        _let_go(child)
         last = self._last_line(child)
         more = f": {last}" if last else ""
         if code == 0:
@@ -235,7 +241,7 @@ class Upkeep:
         code = None if child.process is None else child.process.poll()
         if code is None:
             return child.process is None
-        child.process = None
+        _let_go(child)
         child.failed |= code != 0
         last = self._last_line(child) if code else ""
         self._say(f"{child.name}: {_end(code)}{f': {last}' if last else ''}")
@@ -253,6 +259,13 @@ class Upkeep:
             file.seek(max(0, path.stat().st_size - _LAST_BYTES))
             lines = file.read().decode(errors="replace").split("\n")
         return next((line.strip()[:_LINE_MAX] for line in reversed(lines) if line.strip()), "")
+
+
+def _let_go(child: Child) -> None:
+    """After a process has ended."""
+    if child.process is not None and child.process.stdin is not None:
+        child.process.stdin.close()
+    child.process = None
 
 
 def _signal(child: Child, number: signal.Signals) -> None:

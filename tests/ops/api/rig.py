@@ -73,7 +73,9 @@ class Running:
         deadline = time.monotonic() + PATIENCE_S
         while not condition():
             assert self.process.poll() is None, f"{self.name} ended: {self.said.read_text()[-3000:]}"
-            assert time.monotonic() < deadline, f"{self.name}: {self.said.read_text()[-3000:]}"
+            assert time.monotonic() < deadline, (
+                f"not so after {PATIENCE_S} s; {self.name}: {self.said.read_text()[-3000:]}"
+            )
             time.sleep(0.05)
 
     def stop(self) -> int:
