@@ -1,4 +1,4 @@
-"""One desk and one ops plane for all tests here of a worker process."""
+"""One desk and one ops plane for all tests here of a worker process; they end with the last of these."""
 
 from collections.abc import Generator
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from tests.ops.api.rig import Rig
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared_rig(tmp_path_factory: pytest.TempPathFactory) -> Generator[Rig]:
     folder: Path = tmp_path_factory.mktemp("ops")
     rig = Rig(folder)
