@@ -102,7 +102,7 @@ class Succession(Proof):
         until = time.monotonic() + 20
         while True:
             try:
-                ask(DeskPlace(self.folder).socket, "practised", Command(verb=Verb.HANDOVER, person="operator-1"))
+                ask(DeskPlace(self.folder).socket, "practised", Command(verb=Verb.HANDOVER, person="ada"))
             except DeskError:
                 if gone():
                     return  # so busy a machine that it did not renew in time: its standby leads already

@@ -149,10 +149,20 @@ def test_a_leader_that_is_gone_is_succeeded(hosts: Hosts) -> None:
     assert replay_desk(hosts.b.root).result.digest == after.desk.digest
 
 
+def lead_when_the_register_is_free(hosts: Hosts) -> None:
+    """The leader renews in the same file: on a busy machine it may be writing."""
+    for _ in range(20):
+        try:
+            begin_to_lead(hosts.config, hosts.b, hosts.said.append)
+        except DeskError as error:
+            if "has held it for" not in str(error):
+                raise
+
+
 def test_a_second_leader_is_refused_and_told_to_stand_by(hosts: Hosts) -> None:
     with leading(hosts.config, hosts.a, hosts.said) as session:
         with pytest.raises(DeskError, match=r"is led by .*quarterdeck standby"):
-            begin_to_lead(hosts.config, hosts.b, hosts.said.append)
+            lead_when_the_register_is_free(hosts)
         pump(session, 50)
 
 

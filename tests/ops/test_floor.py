@@ -25,18 +25,18 @@ def test_the_floor_trades_and_winds_down(tmp_path: Path) -> None:
     )
     environment = {**os.environ, "QUARTERDECK_DESKS": str(desks)}
     words = [*CALL, "demo", "--dir", str(floor), "--for", "3", "--speed", "10"]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment)
-    assert process.stdout is not None
     said: list[str] = []
     scraped = b""
-    for line in process.stdout:
-        said.append(line)
-        if "every desk trades" in line:
-            port = re.search(r"API: http://localhost:(\d+)/docs", "".join(said))
-            assert port is not None
-            with urllib.request.urlopen(f"http://127.0.0.1:{port[1]}/metrics", timeout=60) as answer:
-                scraped = answer.read()
-    assert process.wait(60) == 0, "".join(said)
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            said.append(line)
+            if "every desk trades" in line:
+                port = re.search(r"API: http://localhost:(\d+)/docs", "".join(said))
+                assert port is not None
+                with urllib.request.urlopen(f"http://127.0.0.1:{port[1]}/metrics", timeout=60) as answer:
+                    scraped = answer.read()
+    assert process.returncode == 0, "".join(said)
     text = "".join(said)
     assert "console: http://localhost:" in text
     assert "died" not in text
@@ -44,4 +44,3 @@ def test_the_floor_trades_and_winds_down(tmp_path: Path) -> None:
     assert b"xrpliquid" in scraped
     assert (floor / "xrpliquid" / "data" / "journal").is_dir()
     assert (floor / ".ops_token").stat().st_mode & 0o077 == 0
-    process.stdout.close()

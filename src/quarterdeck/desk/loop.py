@@ -77,11 +77,11 @@ async def _run(
 
     for number in _SIGNALS:
         loop.add_signal_handler(number, stop)
-    server = ControlServer(session.place.socket, helm.obey)
-    await server.open()
     ends = None if seconds is None else time.monotonic() + seconds
     chores = Chores(session.config, session.place, session.logs)
     showing = Showing(helm, chores)
+    server = ControlServer(session.place.socket, showing.obey)
+    await server.open()
     try:
         while not session.stopping and not session.ended:
             began_ns = time.monotonic_ns()

@@ -7,6 +7,7 @@ from typing import Any, Final
 from quarterdeck.desk.chores import Chores
 from quarterdeck.desk.helm import Helm
 from quarterdeck.desk.publishing import BUCKETS, SHOWN, Publisher
+from quarterdeck.desk.wire import Command, Verb
 from quarterdeck.kernel.records import STATE
 
 __all__ = ["Showing"]
@@ -44,6 +45,13 @@ class Showing:
         if now - self._shown_ns >= _EVERY_NS:
             self._shown_ns = now
             self._show()
+
+    def obey(self, command: Command) -> dict[str, object]:
+        """As the helm does; and whoever is told that it was done sees it done."""
+        answer = self._helm.obey(command)
+        if command.verb is not Verb.STATUS:
+            self._show()
+        return answer
 
     def close(self) -> None:
         """Shows the desk once more: as it was left."""

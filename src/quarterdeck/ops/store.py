@@ -4,13 +4,14 @@ Each room of the plane adds its tables to METADATA in a module `tables.py` of it
 a desk: who cannot reach it still has the command line.
 """
 
+import fcntl
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from quarterdeck.errors import OpsError
@@ -21,6 +22,7 @@ DATABASE_VARIABLE: Final = "OPS_DATABASE_URL"
 METADATA: Final = MetaData()
 _FILE: Final = "ops.sqlite"
 _LOCK_TIMEOUT_S: Final = 10
+_LOCK_KEY: Final = 0x7164_6F70  # any number that nobody else locks
 
 
 class Store:
@@ -42,8 +44,10 @@ class Store:
             _durable_sqlite(self._engine)
         else:
             self._engine = create_engine(parsed, pool_pre_ping=True, connect_args={"connect_timeout": 5})
-        with self._errors():
-            METADATA.create_all(self._engine)
+        with self._errors(), self._alone(Path(parsed.database or "")), self._engine.begin() as line:
+            if not self._sqlite:
+                line.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+            METADATA.create_all(line)
 
     @contextmanager
     def writing(self) -> Generator[Connection]:
@@ -58,6 +62,16 @@ class Store:
 
     def close(self) -> None:
         self._engine.dispose()
+
+    @contextmanager
+    def _alone(self, file: Path) -> Generator[None]:
+        """API and console start at once, and both make the tables."""
+        if not self._sqlite:
+            yield
+            return
+        with file.with_name(f"{file.name}.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     @contextmanager
     def _errors(self) -> Generator[None]:

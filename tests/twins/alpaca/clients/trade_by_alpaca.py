@@ -215,10 +215,17 @@ def history(streams: Streams, seen: dict[str, Any]) -> None:
     crossed = [one for one in quotes["MSFT"] if one.bid_price >= one.ask_price]
     seen["crossed"] = len(crossed)
     both = ["AAPL", "MSFT"]
+    bars = data.get_stock_latest_bar(StockLatestBarRequest(symbol_or_symbols=both))
+    while len(bars) < len(both):  # the first minute in which nobody has traded has none; 200 requests a minute are free
+        time.sleep(1)
+        bars = data.get_stock_latest_bar(StockLatestBarRequest(symbol_or_symbols=both))
     latest = [
         data.get_stock_latest_quote(StockLatestQuoteRequest(symbol_or_symbols=both)),
         data.get_stock_latest_trade(StockLatestTradeRequest(symbol_or_symbols=both)),
-        data.get_stock_latest_bar(StockLatestBarRequest(symbol_or_symbols=both)),
+        until(
+            lambda: data.get_stock_latest_bar(StockLatestBarRequest(symbol_or_symbols=both)),
+            lambda bars: len(bars) == 2,
+        ),
         data.get_stock_snapshot(StockSnapshotRequest(symbol_or_symbols=both)),
     ]
     seen["latest"] = [sorted(one) for one in latest]

@@ -84,8 +84,7 @@ async def by_stream(symbol: str, kind: str) -> dict[str, Any]:
             asyncio.create_task(watch(symbol))
             for watch in (venue.watch_trades, venue.watch_my_trades, venue.watch_orders)
         ]
-        await asyncio.sleep(2)  # ccxt says nothing when the venue has confirmed
-        await asyncio.wait_for(asyncio.gather(*(line.connected for line in venue.clients.values())), 30)
+        await asyncio.sleep(3)  # ccxt says nothing when the venue has confirmed
         await venue.create_order(symbol, "market", "sell", 0.02)
         trades, own, orders = await asyncio.wait_for(asyncio.gather(*watched), 30)
         for _ in range(5):

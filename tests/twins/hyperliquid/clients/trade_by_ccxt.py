@@ -68,8 +68,7 @@ async def by_stream() -> dict[str, Any]:
             asyncio.create_task(watch(SYMBOL))
             for watch in (venue.watch_trades, venue.watch_my_trades, venue.watch_orders)
         ]
-        await asyncio.sleep(2)  # ccxt says nothing when the venue has confirmed
-        await asyncio.wait_for(asyncio.gather(*(line.connected for line in venue.clients.values())), 30)
+        await asyncio.sleep(3)  # ccxt says nothing when the venue has confirmed
         await venue.create_order(SYMBOL, "market", "sell", 50, book["bids"][0][0], {"reduceOnly": True})
         trades, own, orders = await asyncio.wait_for(asyncio.gather(*watched), 30)
         return {
