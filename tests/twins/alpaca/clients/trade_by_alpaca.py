@@ -222,10 +222,7 @@ def history(streams: Streams, seen: dict[str, Any]) -> None:
     latest = [
         data.get_stock_latest_quote(StockLatestQuoteRequest(symbol_or_symbols=both)),
         data.get_stock_latest_trade(StockLatestTradeRequest(symbol_or_symbols=both)),
-        until(
-            lambda: data.get_stock_latest_bar(StockLatestBarRequest(symbol_or_symbols=both)),
-            lambda bars: len(bars) == 2,
-        ),
+        bars,
         data.get_stock_snapshot(StockSnapshotRequest(symbol_or_symbols=both)),
     ]
     seen["latest"] = [sorted(one) for one in latest]
