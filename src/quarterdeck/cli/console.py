@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from quarterdeck.cli.shared import app
+from quarterdeck.cli.shared import app, share_capacity
 
 __all__ = ["console"]
 
@@ -22,7 +22,9 @@ def console(
 ) -> None:
     """Show the desks in a browser. It is apart from the API and from the desks: each works without it."""
     from quarterdeck.config.ops import load_ops  # noqa: PLC0415 - heavy for --help
-    from quarterdeck.ops.console.serving import Address, serve  # noqa: PLC0415 - imports NiceGUI
 
     config = load_ops(folder)
+    share_capacity(config.desk_places)
+    from quarterdeck.ops.console.serving import Address, serve  # noqa: PLC0415 - imports NiceGUI
+
     serve(config, Address(host, port or config.ops.console_port, tls_certificate, tls_key), typer.echo)

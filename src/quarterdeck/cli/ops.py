@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from quarterdeck.cli.shared import app
+from quarterdeck.cli.shared import app, share_capacity
 
 __all__ = ["ops"]
 
@@ -20,6 +20,7 @@ def ops(
     from quarterdeck.config.ops import load_ops  # noqa: PLC0415 - heavy for --help
 
     config = load_ops(folder)
+    share_capacity(config.desk_places)
     from quarterdeck.ops.process import serve  # noqa: PLC0415 - brings the whole ops plane along
 
     serve(config, typer.echo)

@@ -6,6 +6,7 @@ What is heavy is imported by the command that needs it, so that --help is quick.
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Final, Optional, cast
@@ -35,6 +36,7 @@ __all__ = [
     "only_desk",
     "print_json",
     "print_report",
+    "share_capacity",
 ]
 
 app = typer.Typer(
@@ -114,6 +116,14 @@ def choose_capacity(path: Path) -> None:
             word = file.read(_CAPACITY_PLACE.stop)[_CAPACITY_PLACE].rstrip(b"\0")
         if word.isalpha():
             os.environ[CAPACITY_VARIABLE] = word.decode("ascii")
+
+
+def share_capacity(places: Iterable[Path]) -> None:
+    """For a process beside desks: it reads states of any capacity, so it takes one that a desk has compiled already."""
+    from quarterdeck.config import load_desk  # noqa: PLC0415 - heavy for --help
+
+    for place in places:
+        os.environ.setdefault(CAPACITY_VARIABLE, load_desk(place).desk.capacity)
 
 
 def only_desk() -> str:

@@ -242,7 +242,7 @@ class Upkeep:
         if code is None:
             return child.process is None
         _let_go(child)
-        child.failed |= code != 0
+        child.failed |= code not in {0, -signal.SIGTERM}  # told to end before it had begun: it left nothing behind
         last = self._last_line(child) if code else ""
         self._say(f"{child.name}: {_end(code)}{f': {last}' if last else ''}")
         return True
