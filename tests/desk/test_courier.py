@@ -240,6 +240,23 @@ def test_a_replacement_without_an_answer_is_found_out(rig: Rig, *, arrives: bool
     rig.agree()
 
 
+def test_a_replacement_that_the_network_brings_twice_is_noticed(rig: Rig) -> None:
+    """Its second copy comes after a later one, and the venue's word on it is news that nobody asked for."""
+    ask(rig, bid_for(10))
+    copies: list[Callable[[], None]] = []
+    rig.link.keep = lambda request: rig.hold(request, copies)
+    ask(rig, lambda desk: [desk.replace(order.order_id, 9_800, 8) for order in desk.open_orders(0)])
+    rig.link.keep = lambda _: True
+    ask(rig, lambda desk: [desk.replace(order.order_id, 9_800, 6) for order in desk.open_orders(0)])
+    (order,) = [order for order in rig.state["orders"] if order["id"]]
+    assert int(order["quantity"]) == 6
+    for arrive_again in copies:
+        arrive_again()
+    rig.run(SECOND)
+    assert (int(order["price"]), int(order["quantity"])) == (9_800, 8)
+    rig.agree()
+
+
 def test_a_kill_is_tried_until_everything_is_cancelled(rig: Rig) -> None:
     ask(rig, bid_for(10), bid_for(11, 9_890))
     rig.link.keep = dropping(Cancel)

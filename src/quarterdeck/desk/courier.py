@@ -86,6 +86,11 @@ class _End:
     since_ns: int
 
 
+def _terms(order: LocalOrder | OrderReport) -> tuple[int, int]:
+    """What an order may still do: its price and its total quantity."""
+    return order.price, order.quantity
+
+
 class Courier:
     """One venue's courier. `row` is the venue's place in the state; `began_ns` when the session began, desk time.
 
@@ -332,8 +337,10 @@ class Courier:
                 self._end(order, _End(EventKind.ORDER_CANCELED, 0, max(said.filled, 0), self.now_ns))
         elif found in {Resolution.STRAY, Resolution.ADOPT}:
             self._settle_apart(said, found, asked=asked)
-        elif asked and order is not None and order.open:
+        elif order is not None and order.open and asked:
             self._compare_terms(order, said)
+        elif order is not None and order.open and not order.replace_pending and _terms(said) != _terms(order):
+            self.watch(said, self.now_ns)  # an old word, or a change of ours that the network brought twice
 
     def _accept(self, said: OrderReport) -> None:
         self._report(EventKind.ORDER_ACCEPTED, said.order_id, said.instrument, said.strategy, said.venue_order_id)
@@ -351,7 +358,7 @@ class Courier:
 
     def _compare_terms(self, order: LocalOrder, said: OrderReport) -> None:
         """Brings price and quantity to what works at the venue, and takes back what was asked and did not happen."""
-        if (said.price, said.quantity) != (order.price, order.quantity):
+        if _terms(said) != _terms(order):
             self._replaced(order, said.price, said.quantity, said.venue_order_id)
         elif order.replace_pending:
             self._report(EventKind.REPLACE_REJECTED, order.order_id, order.instrument, order.strategy)
