@@ -300,15 +300,6 @@ BAD = (
         "at least one name: every order is attributable to a person",
     ),
     (
-        '"simulated"',
-        '"evm"',
-        "venues[venue].kind = 'evm'",
-        (
-            "simulated or practice or hyperliquid or binance or binance-usdm or alpaca: "
-            "no adapter of evm is installed in this version"
-        ),
-    ),
-    (
         'base_currency = "USD"',
         'base_currency = "EUR"',
         "accounts[USD].rate = (missing)",

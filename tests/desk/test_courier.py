@@ -8,12 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from quarterdeck.desk.wire import Command, Verb
 from quarterdeck.errors import DeskError
+from quarterdeck.journal import JournalReader, payload_of
 from quarterdeck.kernel.records import ORDERS
-from quarterdeck.kernel.vocabulary import EventKind, OrderStatus, Reason, Side
+from quarterdeck.kernel.vocabulary import EventKind, LedgerAccount, OrderStatus, Reason, Side
+from quarterdeck.runtime.replay import replay
 from quarterdeck.strategies.views import DeskView, OrderUpdate, Quote
 from quarterdeck.twins.exchange import Ticket
 from quarterdeck.twins.exchange_records import Kind
@@ -24,10 +27,13 @@ from quarterdeck.venues.messages import (
     AskOrder,
     AskOrders,
     Cancel,
+    ChargeReport,
+    ChargesNews,
     FundingNews,
     FundingReport,
     Line,
     Place,
+    Remark,
     Request,
 )
 from quarterdeck.venues.protocol import Capabilities
@@ -449,6 +455,88 @@ def test_funding_paid_before_the_desk_opens_is_in_what_it_takes_over(tmp_path: P
     rig.link.say(FundingNews(payments=(old,)))
     rig.run(SECOND)
     rig.agree()
+
+
+def charged(rig: Rig, amount: int, trade_id: int, ledger_account: LedgerAccount) -> ChargeReport:
+    return ChargeReport(
+        account=0, ledger_account=ledger_account, amount=amount, trade_id=trade_id, strategy=0, instrument=0,
+        order_id=9, venue_time_ns=rig.now_ns,
+    )  # fmt: skip
+
+
+def postings(rig: Rig, *accounts: LedgerAccount) -> list[int]:
+    return [int(rig.state["accounts"][0]["postings"][account]) for account in accounts]
+
+
+BOOKED = (LedgerAccount.REALISED, LedgerAccount.PREMIUM, LedgerAccount.GAS)
+
+
+def test_an_attempt_that_is_told_again_after_a_crash_is_booked_once(rig: Rig) -> None:
+    """Included, and the desk dies in the middle of hearing of it; then the chain is reorganised, told twice as well."""
+    purse = rig.exchange.holders[0].cash
+    told = [charged(rig, amount, 5, column) for amount, column in zip((-900, 40, 60), BOOKED, strict=True)]
+    purse[0] += 800
+    rig.link.say(Remark(text="it stands in a block"))
+    rig.link.say(ChargesNews(charges=tuple(told[:2])))
+    rig.link.say(ChargesNews(charges=tuple(told[:2])))
+    rig.run(SECOND)
+    assert postings(rig, *BOOKED) == [-900, 40, 0]
+    rig.kill()
+    rig.start()
+    rig.link.say(ChargesNews(charges=tuple(told)))  # before anything was answered
+    rig.run(SECOND)
+    rig.link.say(ChargesNews(charges=tuple(told)))
+    rig.run(SECOND)
+    assert postings(rig, *BOOKED) == [-900, 40, 60]
+    assert int(rig.state["strategies"][0]["realised_day"]) == 800
+    rig.agree()
+    back = [charged(rig, -one.amount, 6, one.ledger_account) for one in told]
+    purse[0] -= 800
+    for _ in range(2):
+        rig.link.say(ChargesNews(charges=tuple(back)))
+    rig.run(60 * SECOND)
+    assert postings(rig, *BOOKED) == [0, 0, 0]
+    assert int(rig.state["strategies"][0]["realised_day"]) == 0
+    assert rig.session.differences() == []
+    rig.agree()
+
+
+def test_charges_from_before_the_desk_opens_and_of_other_purses_are_left_out(tmp_path: Path) -> None:
+    rig = Rig(tmp_path / "desk")
+    rig.start()
+    old = charged(rig, 60, 5, LedgerAccount.GAS)
+    rig.link.say(ChargesNews(charges=(old,)))
+    rig.run(SECOND)
+    rig.link.say(ChargesNews(charges=(old, msgspec.structs.replace(old, account=1, venue_time_ns=rig.now_ns))))
+    rig.run(SECOND)
+    assert rig.count(EventKind.CHARGE) == 0
+    rig.agree()
+
+
+def test_remarks_stand_in_the_journal_before_what_follows_them(rig: Rig) -> None:
+    """Long ones with all their slots, and a replay does not see them."""
+    texts = ["first", "second " * 500, "third"]
+    rig.link.say(Remark(text=texts[0]))
+    rig.link.say(Remark(text=texts[1]))
+    rig.link.say(ChargesNews(charges=(charged(rig, 0, 5, LedgerAccount.GAS),)))
+    rig.link.say(Remark(text=texts[2]))
+    rig.run(SECOND)
+    digest = rig.session.desk.digest
+    rig.kill()
+    heard: list[str] = []
+    for block in JournalReader(rig.place.journal).blocks():
+        for index, kind in enumerate(block.records["kind"].tolist()):
+            if kind == EventKind.NOTE:
+                heard.append(payload_of(block.records, index).decode())
+            elif kind == EventKind.CHARGE:
+                heard.append("charge")
+    assert heard[-4:] == [*texts[:2], "charge", texts[2]]
+    assert replay(rig.place.journal).digest == digest
+
+
+def test_the_tag_of_a_request_goes_to_the_venue(rig: Rig) -> None:
+    ask(rig, lambda desk: desk.buy(0, 3, 9_900, tag=2**61 + 7))
+    assert [request.tag for request in places(rig) if isinstance(request, Place)] == [2**61 + 7]
 
 
 def test_where_nothing_can_be_amended_the_order_is_cancelled_but_not_a_stop(rig: Rig) -> None:

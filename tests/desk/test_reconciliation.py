@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from quarterdeck.desk.reconciliation import Books, Difference, RecentFills, Suspicions
 from quarterdeck.kernel.account import new_state
 from quarterdeck.kernel.vocabulary import InstrumentKind, InstrumentTerm, LedgerAccount, Side
-from quarterdeck.venues.messages import AccountAnswer, Balance, Holding, TradeReport
+from quarterdeck.venues.messages import AccountAnswer, Balance, ChargeReport, Holding, TradeReport
 
 NOW = 10**18
 FILLS = st.lists(
@@ -121,6 +121,38 @@ def test_cash_within_the_tolerance_agrees_and_is_left_alone_while_trading() -> N
     assert books.differences(poorer, recent, frozenset(), {0: 9}) == [Difference(-1, 0, -10)]
     recent.add(trade(99, 1, Side.BUY, 1, NOW + 12), NOW)
     assert [found for found in books.differences(poorer, recent, frozenset(), {}) if found.account >= 0] == []
+
+
+def test_a_cycle_holds_nothing_and_charges_after_a_statement_are_taken_off_it() -> None:
+    """A fill of a cycle is no position, nor a reason not to compare the purse: charges say what it moved, and when."""
+    states = new_state()
+    states[0]["instruments"][0]["terms"][InstrumentTerm.KIND] = InstrumentKind.CYCLE
+    states[0]["accounts"][0]["postings"][LedgerAccount.CASH] = 1_000
+    books, recent = Books(states, 0, (0,), (0,)), RecentFills()
+    recent.add(trade(1, 0, Side.BUY, 500, NOW + 20), NOW)
+    for trade_id, amount in ((1, -90), (1, -90), (2, 30)):
+        recent.add_charge(
+            ChargeReport(
+                account=0,
+                ledger_account=LedgerAccount.GAS,
+                amount=amount,
+                trade_id=trade_id,
+                strategy=0,
+                instrument=0,
+                order_id=1,
+                venue_time_ns=NOW + 10 * trade_id,
+            )
+        )
+
+    def excess(cash: int, time_ns: int) -> list[Difference]:
+        balances = (Balance(account=0, cash=cash),)
+        answer = AccountAnswer(request_id=1, holdings=(), balances=balances, venue_time_ns=time_ns)
+        return books.differences(answer, recent, frozenset(), {})
+
+    for cash, time_ns in ((940, NOW + 9), (940, NOW + 10), (1_030, NOW + 10), (1_030, NOW + 15), (1_000, NOW + 20)):
+        assert excess(cash, time_ns) == [], (cash, time_ns - NOW)
+    assert excess(1_000, NOW + 9) == [Difference(-1, 0, 60)]
+    assert excess(1_001, NOW + 30) == [Difference(-1, 0, 1)]
 
 
 def test_a_difference_counts_when_two_rounds_in_a_row_see_it() -> None:

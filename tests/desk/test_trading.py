@@ -91,6 +91,17 @@ def test_cancels_leave_before_orders_that_were_decided_before_them(tmp_path: Pat
     assert sink.sent[0][1] == first
 
 
+def test_how_long_the_kernel_took_is_counted_once_for_each_request(tmp_path: Path) -> None:
+    desk, _ = live(tmp_path)
+    assert sum(desk.checked) == 0
+    for step in range(1, 6):
+        desk.on_events(quote(START_NS + step * 1_000 * MS))
+    kinds = desk.states[0]["kinds"]
+    requests = (EventKind.ORDER_REQUEST, EventKind.CANCEL_REQUEST)
+    assert sum(desk.checked) == sum(int(kinds[kind]) for kind in requests) > 0
+    assert max(place for place, count in enumerate(desk.checked) if count) < 40  # 2**40 ns are a quarter of an hour
+
+
 def test_a_batch_is_flushed_once_and_replays_to_the_same_state(tmp_path: Path) -> None:
     desk, sink = live(tmp_path)
     batch = np.frombuffer(

@@ -198,7 +198,9 @@ class Life:
         elif kind in {EventKind.TRANSFER, EventKind.FUNDING_PAYMENT}:
             words = {"amount": draw.randint(-LOT, LOT)}
         elif kind == EventKind.CHARGE:
-            words = {"amount": draw.randint(-1000, 1000), "column": draw.randint(3, 10)}
+            words = {"amount": draw.randint(-1000, 1000), "column": draw.randint(2, 10)}
+            if draw.random() < 0.7:  # a small range, so that some are repeats
+                words |= {"trade_id": draw.randint(1, 30), "venue_time_ns": desk.now}
         elif kind == EventKind.BAR:
             words = {
                 "open": self.price,

@@ -138,7 +138,11 @@ class Trader:
         self._event(EventKind.FUNDING, at.instrument, rate=at.amount * 1000, flags=Flag.SETTLE)
 
     def _charge(self, at: Step) -> None:
-        self._event(EventKind.CHARGE, row=at.strategy, amount=at.amount * 77, column=3 + abs(at.amount) % 8)
+        """Some with an id: those are told twice now and then, and are somebody's."""
+        words = {"row": at.strategy, "amount": at.amount * 77, "column": 2 + abs(at.amount) % 9}
+        if at.amount % 3:
+            words |= {"trade_id": abs(at.amount) + at.instrument, "tag": 5 if at.amount % 2 else 0}
+        self._event(EventKind.CHARGE, at.instrument, at.strategy, **words)
 
     def _move(self, at: Step) -> None:
         self._event(EventKind.TRANSFER, row=at.strategy, amount=at.amount * LOT)

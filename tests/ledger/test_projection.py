@@ -16,7 +16,7 @@ from sqlalchemy import delete, update
 from quarterdeck.errors import LedgerError, ReplayError
 from quarterdeck.journal import JournalReader
 from quarterdeck.kernel.records import INSTRUMENTS, ORDERS
-from quarterdeck.kernel.vocabulary import EventKind, LedgerAccount
+from quarterdeck.kernel.vocabulary import EventKind, InstrumentKind, InstrumentTerm, LedgerAccount, TimeInForce
 from quarterdeck.ledger.agreement import POSITION_WORDS, balances, positions
 from quarterdeck.ledger.database import Database
 from quarterdeck.ledger.projection import project
@@ -99,6 +99,37 @@ def test_rows_add_up_to_the_kernel(operations: list[Step]) -> None:
         check_results(database)
         nets = trader.desk.state["instruments"]["net"]["fills"]
         assert len(all_rows(database)["ledger_fills"]) == int(nets.sum())
+
+
+def test_charges_say_whose_they_are_and_a_cycle_is_a_fill_that_moves_nothing(tmp_path: Path) -> None:
+    """An attempt included, told twice, taken back by a reorganised chain; then the same rows once more."""
+    trader = Trader()
+    desk = trader.desk
+    for term, setting in ((InstrumentTerm.KIND, InstrumentKind.CYCLE), (InstrumentTerm.VALUE, 1)):
+        desk.term(term, setting, 3)
+    desk.quote(1, instrument=3)
+    order = desk.order(1, 700, 1, instrument=3, strategy=2, time_in_force=TimeInForce.IOC)
+    charges = ((LedgerAccount.REALISED, 2, -90), (LedgerAccount.PREMIUM, 2, 40), (LedgerAccount.GAS, 0, 20))
+    for trade_id, sign in ((71, 1), (71, 1), (72, -1)):
+        for column, row, amount in charges:
+            words = {"column": column, "row": row, "amount": sign * amount, "trade_id": trade_id, "tag": order}
+            desk.event(EventKind.CHARGE, instrument=3, strategy=2, **words)
+        desk.fill(order, 700, 1, trade_id=70)
+    write_life(tmp_path, desk)
+    database = built(tmp_path)
+    check_adds_up(database, desk.state)
+    rows = all_rows(database)
+    entries = [row for row in rows["ledger_entries"] if row["event"] == "CHARGE"]
+    assert [(row["debit"], row["credit"], row["amount"], row["trade_id"]) for row in entries] == [
+        ("cash", "realised", 90, 71), ("premium", "cash", 40, 71), ("gas", "cash", 20, 71),
+        ("realised", "cash", 90, 72), ("cash", "premium", 40, 72), ("cash", "gas", 20, 72),
+    ]  # fmt: skip
+    known = {(row["strategy"], row["instrument"], row["order_id"]) for row in entries}
+    assert known == {(LABELS.strategies[2], LABELS.instruments[3], order)}
+    (fill,) = rows["ledger_fills"]
+    assert (fill["trade_id"], fill["quantity_lots"], fill["pnl_realized"], fill["slippage_bps"]) == (70, 700, 0, 0)
+    assert not rows["ledger_moves"]
+    assert all_rows(built(tmp_path, rebuild=True)) == rows
 
 
 def test_a_life_has_every_kind_of_posting(tmp_path: Path) -> None:

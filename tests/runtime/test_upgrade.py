@@ -92,7 +92,7 @@ def test_a_desk_goes_on_with_its_positions_orders_and_cash(old: Path) -> None:
     assert recovered.epoch == 2
     assert recovered.said[0] == (
         "snapshot 000000000999.qds, of state schema 1 and capacity small, "
-        "was taken over into schema 3 and capacity small"
+        "was taken over into schema 4 and capacity small"
     )
     assert ", 0 digests checked;" in recovered.said[1]
     assert recovered.said[2].startswith(
@@ -175,7 +175,7 @@ def test_a_journal_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     header = Header("harbour", 0, 1, bytes(32), state=bytes(31) + b"\1", state_schema=STATE_SCHEMA + 1)
     content[:HEADER_BYTES] = header.pack()
     path.write_bytes(content)
-    says = rf"{path.name}: written by a newer version of quarterdeck \(state schema 4, this one has 3\); start that"
+    says = rf"{path.name}: written by a newer version of quarterdeck \(state schema 5, this one has 4\); start that"
     for attempt in (lambda: recover(config, DeskPlace(folder)), lambda: replay(folder)):
         with pytest.raises(JournalError, match=says) as caught:
             attempt()

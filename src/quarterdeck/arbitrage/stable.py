@@ -49,6 +49,8 @@ class StablePool:
         return out
 
     def quote(self, source: int, target: int, amount: float) -> tuple[float, float]:
+        if 0 in self.balances:
+            return 0.0, 0.0
         kept = 1.0 - self.fee / ONE
         scaled = [float(balance) for balance in self._scaled]
         unit = self.scales[source] / ONE, self.scales[target] / ONE

@@ -208,7 +208,7 @@ def _check_instrument(desk: DeskSettings, index: int, instrument: Instrument) ->
         allowed = f"the currency of an account at {instrument.venue}: {', '.join(purses) or 'it has none'}"
         raise refusal((*at, "quote"), instrument.quote, allowed)
     for key in ("maker_fee_bps", "taker_fee_bps"):
-        if getattr(instrument, key) is None:
+        if getattr(instrument, key) is None and instrument.kind != "cycle":
             allowed = f"required: basis points of notional, here or in the trading_file (fees.{instrument.kind})"
             raise refusal((*at, key), "(missing)", allowed)
     _check_value(desk, (*at, "tick"), instrument)

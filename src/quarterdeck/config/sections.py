@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self, TypeAlias, cast
 from pydantic import Field, PlainValidator, model_validator
 from pydantic_core import PydanticCustomError
 
+from quarterdeck.config.chain import Chain
 from quarterdeck.config.figures import (
     Fee,
     Identifier,
@@ -98,6 +99,8 @@ class Venue(Settings):
     not asked to."""
     allow_master_key: bool = False
     """Of Hyperliquid: the key may be the account's own, which could withdraw, and not one of an agent."""
+    chain: Chain | None = None
+    """Of an EVM chain: which one, and how attempts at it are made."""
     limits: VenueLimits = VenueLimits()
 
 
@@ -119,7 +122,8 @@ class Instrument(Settings):
 
     symbol: Identifier
     venue: Name
-    kind: Literal["spot", "perpetual", "equity", "token"]
+    kind: Literal["spot", "perpetual", "equity", "token", "cycle"]
+    """A cycle is an attempt at atomic arbitrage that borrows its quote: a fill of it leaves nothing behind."""
     base: Currency
     quote: Currency
     """What prices, fees and profits are in: the currency of the account that settles it."""
@@ -168,9 +172,24 @@ class Instrument(Settings):
             raise refusal("tick", self.tick, "a power of ten, such as 0.0001, where significant_figures is set")
         if self.base == self.quote:
             raise refusal("quote", self.quote, "a currency other than base")
+        if self.kind == "cycle":
+            self._check_cycle()
         if self.limits.max_short is not None and self.limits.max_short > 0 and not self.shorts:
             raise refusal("limits.max_short", self.limits.max_short, "0: short_allowed is false")
         return self
+
+    def _check_cycle(self) -> None:
+        """A price of 1 is what is borrowed; gas and premium are charges, and there is nothing to sell."""
+        for key in ("tick", "multiplier"):
+            if getattr(self, key) != 1:
+                raise refusal(key, getattr(self, key), "1: a cycle is priced at what it borrows")
+        for key in ("maker_fee_bps", "taker_fee_bps"):
+            if getattr(self, key) not in (None, 0):
+                raise refusal(
+                    key, getattr(self, key), "0, or left out: what a cycle costs are charges, gas and premium"
+                )
+        if self.short_allowed:
+            raise refusal("short_allowed", self.short_allowed, "false: a cycle is never sold")
 
 
 class Strategy(Settings):

@@ -9,7 +9,8 @@
 | binance     | as hyperliquid                                | depth                                        |
 | binance-usdm| as hyperliquid                                | depth, dead_man_s                            |
 | alpaca      | as hyperliquid                                | none: the key says whose account it is       |
-| any other   | no adapter is installed                       |                                              |
+| evm         | as hyperliquid: the first of its nodes        | none; its table `chain` is required, with    |
+|             |                                               | nodes and relay on loopback as well          |
 """
 
 import ipaddress
@@ -17,7 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from quarterdeck.config.figures import refusal
-from quarterdeck.config.sections import Venue
+from quarterdeck.config.sections import Venue, VenueKind
 
 __all__ = ["check_venue"]
 
@@ -28,6 +29,7 @@ _KEYS: Final[Mapping[str, tuple[str, ...]]] = {  # which kinds have what not eve
     "depth": ("hyperliquid", "binance", "binance-usdm"),
     "dead_man_s": ("hyperliquid", "binance-usdm"),
     "allow_master_key": ("hyperliquid",),
+    "chain": ("evm",),
 }
 
 Refuse = Callable[[int, Venue], None]
@@ -35,11 +37,7 @@ Refuse = Callable[[int, Venue], None]
 
 def check_venue(index: int, venue: Venue) -> None:
     """Refuses the venue at that place of [[venues]] where it says what its kind does not, or cannot be used here."""
-    rule = _RULES.get(venue.kind)
-    if rule is None:
-        allowed = f"{' or '.join(_RULES)}: no adapter of {venue.kind} is installed in this version"
-        raise refusal(("venues", index, "kind"), venue.kind, allowed)
-    rule(index, venue)
+    _RULES[venue.kind](index, venue)
     for key, kinds in _KEYS.items():
         if key in venue.model_fields_set and venue.kind not in kinds:
             allowed = f"left out: a {venue.kind} venue has none, only {' or '.join(kinds)} does"
@@ -78,6 +76,27 @@ def _alpaca(index: int, venue: Venue) -> None:
     _check_twin(index, venue, "alpaca")
 
 
+def _evm(index: int, venue: Venue) -> None:
+    _check_twin(index, venue, "evm")
+    chain = venue.chain
+    if chain is None:
+        allowed = "a table [venues.chain] with at least chain_id: which chain it is, and what an attempt may risk there"
+        raise refusal(("venues", index, "chain"), "(missing)", allowed)
+    places: list[tuple[tuple[int | str, ...], str]] = [
+        (("endpoints", place), node) for place, node in enumerate(chain.endpoints)
+    ]
+    places += [(("relay",), chain.relay)] if chain.relay is not None else []
+    for key, node in places:
+        if not _on_loopback(node):
+            allowed = (
+                "this version attempts on a twin only: the numbers of this machine's own loopback and a port, "
+                'such as "127.0.0.1:8545"'
+            )
+            raise refusal(("venues", index, "chain", *key), node, allowed)
+        if node == venue.address and key[0] == "endpoints":
+            raise refusal(("venues", index, "chain", *key), node, "a node other than the venue's own address")
+
+
 def _check_twin(index: int, venue: Venue, twin: str) -> None:
     """An adapter that has passed no conformance run sees no market but a twin's."""
     if not _on_loopback(venue.address or ""):
@@ -107,11 +126,12 @@ def _on_loopback(address: str) -> bool:
     return number.is_loopback and bracketed == (number.version == 6)
 
 
-_RULES: Final[Mapping[str, Refuse]] = {
+_RULES: Final[Mapping[VenueKind, Refuse]] = {
     "simulated": _simulated,
     "practice": _practice,
     "hyperliquid": _hyperliquid,
     "binance": _binance,
     "binance-usdm": _binance,
     "alpaca": _alpaca,
+    "evm": _evm,
 }

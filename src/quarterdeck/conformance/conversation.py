@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 from quarterdeck.kernel.vocabulary import EventKind
 from quarterdeck.venues.messages import (
     Answer,
+    ChargesNews,
     FillsNews,
     FundingNews,
     FundingReport,
@@ -24,6 +25,7 @@ from quarterdeck.venues.messages import (
     Message,
     OrderNews,
     OrderReport,
+    Remark,
     Request,
     TradeReport,
 )
@@ -145,6 +147,8 @@ class Conversation:
                     self.fills.setdefault((fill.trade_id, fill.order_id), fill)
             case FundingNews():
                 self.payments.update(message.payments)
+            case ChargesNews() | Remark():
+                pass  # what a chain's venue tells beside its fills
             case Line():
                 self.up, self.why_down = message.up, message.text
                 self.ups, self.downs = self.ups + message.up, self.downs + (not message.up)

@@ -20,9 +20,7 @@ from quarterdeck.desk.requests import amend_of, place_of
 from quarterdeck.desk.resolution import Resolution, resolve
 from quarterdeck.desk.rounds import Rounds
 from quarterdeck.desk.table import LocalOrder, OrderTable
-from quarterdeck.errors import DeskError
 from quarterdeck.kernel.layout import Records
-from quarterdeck.kernel.orders import SEQUENCE_BITS
 from quarterdeck.kernel.records import ORDERS, State
 from quarterdeck.kernel.vocabulary import EventKind, OrderStatus, Reason
 from quarterdeck.venues.messages import (
@@ -30,6 +28,7 @@ from quarterdeck.venues.messages import (
     Amend,
     AskOrder,
     Cancel,
+    ChargesNews,
     FillsAnswer,
     FillsNews,
     FundingNews,
@@ -42,6 +41,7 @@ from quarterdeck.venues.messages import (
     OrdersAnswer,
     Place,
     Refused,
+    Remark,
     Taken,
     TradeReport,
     Unsent,
@@ -232,6 +232,10 @@ class Courier:
             for payment in message.payments:  # what was paid before the desk opened is in what it took over
                 if payment.instrument in self.books.instruments and 0 < self.books.opened_ns < payment.venue_time_ns:
                     self.reports.funding(payment)
+        elif isinstance(message, ChargesNews):
+            self.rounds.charges(message.charges)
+        elif isinstance(message, Remark):
+            self.reports.remark(message.text)
         elif isinstance(message, Line):
             self._line(message)
         else:
@@ -304,7 +308,7 @@ class Courier:
         for fill in fills:
             if fill.instrument not in self.books.instruments or fill.venue_time_ns <= opened_ns:
                 continue  # an instrument that this desk does not have, or part of what it took over
-            self._check_epoch(fill.order_id)
+            self.table.check_epoch(fill.order_id)
             order_id = fill.order_id or self._venue_ids.get(fill.venue_order_id, 0)
             order = self.table.find(order_id)
             strategy = fill.strategy if order is None else order.strategy
@@ -316,7 +320,7 @@ class Courier:
         """Takes the venue's word on an order. `asked`: it answers a question about this very order, and is new."""
         if said.order_id <= 0:
             return  # foreign orders are looked at in the rounds
-        self._check_epoch(said.order_id)
+        self.table.check_epoch(said.order_id)
         self._remember(said.venue_order_id, said.order_id)
         order = self.table.find(said.order_id)
         found = resolve(None if order is None else order.status, said.status)
@@ -589,12 +593,3 @@ class Courier:
             self._venue_ids[venue_order_id] = order_id
             while len(self._venue_ids) > 4 * ORDERS:
                 del self._venue_ids[next(iter(self._venue_ids))]
-
-    def _check_epoch(self, order_id: int) -> None:
-        """An order of a session to come: the journal here is older than what this desk has done."""
-        epoch = order_id >> SEQUENCE_BITS
-        if epoch > int(self._state["epoch"]):
-            raise DeskError(
-                f"the venue knows order {order_id} of this desk's session {epoch}, this one is {self._state['epoch']}: "
-                "the journal is not the newest; restore it, or write the session's number into data/epoch"
-            )

@@ -43,7 +43,8 @@ from quarterdeck.venues.protocol import Venue
 __all__ = ["LiveOptions", "LiveSession"]
 
 _MS: Final = 1_000_000
-_PATIENCE_NS: Final = 5 * SECOND_NS  # for the last cancels of a session
+_KIND: Final = 16  # where in a record its kind stands
+_NOTE: Final = bytes((EventKind.NOTE,))
 _CANCEL_EVERY_NS: Final = SECOND_NS
 
 
@@ -250,8 +251,23 @@ class LiveSession(Session[LiveDesk]):
 
     def _apply(self, raw: bytes, now: int) -> None:
         self._sink.now_ns = now
-        if raw:
+        if _NOTE in raw[_KIND :: EVENT.itemsize]:
+            self._apply_remarks(raw)
+        elif raw:
             self.desk.feed(np.frombuffer(bytearray(raw), EVENT))
+
+    def _apply_remarks(self, raw: bytes) -> None:
+        """As `_apply`, where notes stand among the records: each goes to the journal at its place."""
+        records = np.frombuffer(bytearray(raw), EVENT)
+        slots = records["kind"] == EventKind.CONTINUATION
+        ends = (*np.flatnonzero(~slots)[1:].tolist(), len(records))
+        begin = 0
+        for end in ends:
+            if records["kind"][begin] == EventKind.NOTE:
+                self.desk.remark(records[begin:end])
+            else:
+                self.desk.feed(records[begin:end])
+            begin = end
 
     def _say_differences(self) -> None:
         """Tells people what differs from a venue, once for each change."""
@@ -331,6 +347,7 @@ class LiveSession(Session[LiveDesk]):
             "venues_waiting": waiting,
             "orders_asked_for": sum(courier.unresolved for courier in self._sink.couriers),
             "differences": self.differences(),
+            "checked": self.desk.checked,
             "latency": {"venues": {self.config.venues[one.row].name: one.post.latency for one in self._sink.couriers}},
         }
 
@@ -340,7 +357,8 @@ class LiveSession(Session[LiveDesk]):
         """Cancels what is open, and does so again: a venue may be too busy for a cancel, or know an order late."""
         if self._stop_ns == NEVER_NS:
             self.desk.bind(())
-            self._stop_ns = now + _PATIENCE_NS
+            longest_ms = max(venue.capabilities.cancel_ms for venue in self._venues)
+            self._stop_ns = now + longest_ms * _MS
         if self.options.keep_orders or now < self._cancel_ns:
             return
         orders = self.orders_to_cancel()

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, cast
 from quarterdeck.kernel.layout import Records
 from quarterdeck.kernel.records import State
 from quarterdeck.kernel.vocabulary import InstrumentKind, InstrumentTerm, LedgerAccount
-from quarterdeck.venues.messages import AccountAnswer, TradeReport
+from quarterdeck.venues.messages import AccountAnswer, ChargeReport, TradeReport
 
 __all__ = ["Books", "Difference", "RecentFills", "Step", "Suspicions"]
 
@@ -39,10 +39,11 @@ class Difference(NamedTuple):
 
 
 class RecentFills:
-    """The latest fills, by the venue's time: each once, however often it was told."""
+    """The latest fills and charges, by the venue's time: each once, however often it was told."""
 
     def __init__(self) -> None:
         self._fills: dict[tuple[int, int, int], tuple[int, int]] = {}
+        self._charges: dict[tuple[int, int, int], tuple[int, int]] = {}
         self._heard_ns: dict[int, int] = {}
         self._newest_ns = 0
 
@@ -57,6 +58,13 @@ class RecentFills:
                 return
             del self._fills[key]
 
+    def add_charge(self, charge: ChargeReport) -> None:
+        """Takes a charge."""
+        key = charge.account, int(charge.ledger_account), charge.trade_id
+        self._charges[key] = (charge.venue_time_ns, charge.amount)
+        newest_ns = max(time_ns for time_ns, _ in self._charges.values())
+        self._charges = {key: one for key, one in self._charges.items() if one[0] >= newest_ns - _KEPT_NS}
+
     def heard_since(self, desk_ns: int) -> frozenset[int]:
         """Returns the instruments of which a fill arrived since, by the desk's clock."""
         return frozenset(row for row, heard_ns in self._heard_ns.items() if heard_ns >= desk_ns)
@@ -68,6 +76,15 @@ class RecentFills:
             if row == instrument:
                 after += lots if time_ns > venue_ns else 0
                 at += lots if time_ns == venue_ns else 0
+        return after, at
+
+    def charged_after(self, account: int, venue_ns: int) -> tuple[int, int]:
+        """Returns what a purse was charged after `venue_ns`, and at that very time."""
+        after = at = 0
+        for (row, _, _), (time_ns, amount) in self._charges.items():
+            if row == account:
+                after += amount if time_ns > venue_ns else 0
+                at += amount if time_ns == venue_ns else 0
         return after, at
 
     def any_since(self, instruments: frozenset[int], venue_ns: int) -> bool:
@@ -123,6 +140,11 @@ class Books:
         return int(self._instruments[instrument]["mark_half_ticks"]) // 2
 
     @property
+    def strategies(self) -> int:
+        """How many strategies the desk has."""
+        return int(self._state["strategies_count"])
+
+    @property
     def opened_ns(self) -> int:
         """The venue's time at which the desk took its account over; 0 before that."""
         return int(self._state["venues"][self.venue]["opened_ns"])
@@ -144,6 +166,8 @@ class Books:
         found: list[Difference] = []
         time_ns = answer.venue_time_ns
         for instrument in self.instruments:
+            if self._is_cycle(instrument):
+                continue  # nothing of it is ever held
             venue, here = held.get(instrument, 0), self.net(instrument)
             if time_ns:
                 after, at = recent.lots_after(instrument, time_ns)
@@ -155,15 +179,19 @@ class Books:
         apart = frozenset(difference.instrument for difference in found)
         cash = {balance.account: balance.cash for balance in answer.balances}
         for account in self.accounts:
-            settled = self.settled_by(account)
+            settled = frozenset(one for one in self.settled_by(account) if not self._is_cycle(one))
             traded = recent.any_since(settled, time_ns) if time_ns else not settled <= quiet
             if traded or settled & apart:
                 continue  # what a position is worth is in its purse: one after the other
             paid, slack = self._paid_more(answer, settled)
-            excess = cash.get(account, 0) - self.cash(account) - paid
-            if abs(excess) > tolerance.get(account, 0) + slack:
+            after, at = recent.charged_after(account, time_ns) if time_ns else (0, 0)
+            excess = cash.get(account, 0) - self.cash(account) - paid - after
+            if min(abs(excess), abs(excess - at)) > tolerance.get(account, 0) + slack:
                 found.append(Difference(-1, account, excess))
         return found
+
+    def _is_cycle(self, instrument: int) -> bool:
+        return int(self._instruments[instrument]["terms"][InstrumentTerm.KIND]) == InstrumentKind.CYCLE
 
     def _paid_more(self, answer: AccountAnswer, settled: frozenset[int]) -> tuple[int, int]:
         """Returns what the venue counts as paid for margined positions beyond what we do, and how exact that is.

@@ -3,9 +3,10 @@
 import struct
 from typing import Final
 
+from quarterdeck.journal import note
 from quarterdeck.kernel.records import EVENT
 from quarterdeck.kernel.vocabulary import ConnectionState, EventKind, Flag, Reason, Side
-from quarterdeck.venues.messages import FundingReport, OrderReport, TradeReport
+from quarterdeck.venues.messages import ChargeReport, FundingReport, OrderReport, TradeReport
 
 __all__ = ["Reports"]
 
@@ -15,10 +16,13 @@ assert _RECORD.size == EVENT.itemsize
 
 
 class Reports:
-    """Collects event records, until `take` hands them over at the desk's time that `at` was given."""
+    """Collects event records, until `take` hands them over at the desk's time that `at` was given.
+
+    Remarks are notes of the journal: a NOTE and the slots behind it stand among the records, and no kernel sees them.
+    """
 
     def __init__(self) -> None:
-        self._parts: list[tuple[int, ...]] = []
+        self._parts: list[tuple[int, ...] | str] = []
         self._now = 0
 
     def __len__(self) -> int:
@@ -31,7 +35,12 @@ class Reports:
     def take(self) -> bytes:
         """Returns the records, one behind the other, and begins anew."""
         now = self._now
-        raw = b"".join([_RECORD.pack(now, *words) for words in self._parts])
+        raw = b"".join(
+            [
+                note(words, now).tobytes() if isinstance(words, str) else _RECORD.pack(now, *words)
+                for words in self._parts
+            ]
+        )
         self._parts.clear()
         return raw
 
@@ -63,6 +72,15 @@ class Reports:
         """A payment on a position; the kernel knows repeats by the venue's time."""
         time_ns = payment.venue_time_ns
         self._add(EventKind.FUNDING_PAYMENT, 0, payment.instrument, -1, payment.amount, venue_time_ns=time_ns)
+
+    def charge(self, charge: ChargeReport, strategy: int) -> None:
+        """Money that no fill moved; the kernel knows repeats by the trade id."""
+        words = (charge.amount, charge.account, charge.ledger_account, charge.trade_id, charge.order_id)
+        self._add(EventKind.CHARGE, 0, charge.instrument, strategy, *words, charge.venue_time_ns)
+
+    def remark(self, text: str) -> None:
+        """Words of the venue's, to be journaled here."""
+        self._parts.append(text)
 
     def adopt(self, order: OrderReport) -> None:
         """An order that works at the venue and that the desk does not know."""

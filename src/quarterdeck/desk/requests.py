@@ -26,6 +26,7 @@ def place_of(action: Any, request_id: int, expires_ns: int) -> Place:
         post_only=flags & Flag.POST_ONLY != 0,
         reduce_only=flags & Flag.REDUCE_ONLY != 0,
         expires_ns=expires_ns,
+        tag=int(action["tag"]),
     )
 
 

@@ -1,5 +1,6 @@
 """The rounds in which a courier compares the desk with its venue, and the listings of fills between them."""
 
+from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 from quarterdeck.desk.offset import ClockOffset
@@ -12,6 +13,7 @@ from quarterdeck.venues.messages import (
     AskAccount,
     AskFills,
     AskOrders,
+    ChargeReport,
     FillsAnswer,
     OrderReport,
     OrdersAnswer,
@@ -153,6 +155,14 @@ class Rounds:
             self._since_ns = self._courier.books.reconciled_ns
             self._listing_ns = self._courier.now_ns
             self._ask()
+
+    def charges(self, charges: Sequence[ChargeReport]) -> None:
+        """Charges are facts as fills are: each goes to the kernel, which knows repeats by the venue's trade id."""
+        courier, books = self._courier, self._courier.books
+        for charge in charges:  # what was charged before the desk opened is in what it took over
+            if charge.account in books.accounts and 0 < books.opened_ns < charge.venue_time_ns:
+                courier.reports.charge(charge, charge.strategy if charge.strategy < books.strategies else -1)
+                self.recent.add_charge(charge)
 
     # answers
 

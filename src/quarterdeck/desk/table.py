@@ -2,7 +2,9 @@
 
 from typing import Any, NamedTuple, cast
 
+from quarterdeck.errors import DeskError
 from quarterdeck.kernel.layout import Records
+from quarterdeck.kernel.orders import SEQUENCE_BITS
 from quarterdeck.kernel.records import ORDERS, State
 from quarterdeck.kernel.vocabulary import OrderFlag, OrderStatus
 
@@ -64,6 +66,15 @@ class OrderTable:
         """Whether an order could be entered under that id: its slot holds no open order."""
         status = int(self._orders["status"][order_id % ORDERS])
         return not OrderStatus.SUBMITTED <= status <= OrderStatus.UNKNOWN
+
+    def check_epoch(self, order_id: int) -> None:
+        """DeskError: an order of a session to come, so the journal here is older than what this desk has done."""
+        epoch = order_id >> SEQUENCE_BITS
+        if epoch > int(self._state["epoch"]):
+            raise DeskError(
+                f"the venue knows order {order_id} of this desk's session {epoch}, this one is {self._state['epoch']}: "
+                "the journal is not the newest; restore it, or write the session's number into data/epoch"
+            )
 
     def open_ids(self) -> list[int]:
         """Returns the ids of all open orders."""

@@ -5,12 +5,14 @@ the process; `LiveDesk` at any venue behind a `Sink`.
 """
 
 import struct
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from quarterdeck.desk.publishing import BUCKETS
 from quarterdeck.errors import StrategyError
 from quarterdeck.journal import JournalWriter, attach
 from quarterdeck.journal.writer import foreign_kind
@@ -35,6 +37,7 @@ _BATCH: Final = 8  # records taken in before they are journaled: with their asks
 _SUBMIT: Final = int(EventKind.SUBMIT)
 _QUOTE: Final = int(EventKind.QUOTE)
 _QUOTE_WORDS: Final = struct.Struct("<q10xh4xqqqq8x").unpack_from  # time, instrument, bid, ask, and their quantities
+_now_ns: Final = time.perf_counter_ns
 _new: Final = cast(Any, tuple).__new__  # a named tuple without a Python call
 
 
@@ -142,6 +145,9 @@ class LiveDesk:
 
     `gate`, where there is one, is called before the sink with the journal's next sequence, and before a command is
     acknowledged: it returns when a second copy holds every record before that, or raises.
+
+    `checked` counts the strategies' requests by how long the kernel took for each, as `publishing.BUCKETS` says: rails,
+    account and the journal's buffer, without any disk.
     """
 
     def __init__(self, writer: JournalWriter, sink: Sink, states: Records[State] | None = None) -> None:
@@ -157,6 +163,8 @@ class LiveDesk:
         self._counts, self._kinds = self._loop.counts, self._loop.kinds
         self._asks = new_asks()
         self._strategies: list[tuple[Host, Any, dict[type, Any] | None]] = []  # with their contexts and handlers
+        self.checked = [0] * (BUCKETS + 1)
+        self._timed: list[tuple[int, int]] = []  # what requests of this call took together, and how many they were
         self._tape: list[tuple[int, bytes]] = []
         self._taped = 0  # records below it are on the tape, or not for it
 
@@ -192,6 +200,7 @@ class LiveDesk:
         finally:
             self._keep_tape()
             self.writer.settle()
+            self._count_timed()
 
     def command(self, head: NDArray[np.void], payload: bytes) -> int:
         """Takes a command; the payload is journaled right behind it."""
@@ -212,6 +221,10 @@ class LiveDesk:
         if self.gate is not None:
             self.gate(self.writer.next_sequence)
         return sequence
+
+    def remark(self, note: NDArray[np.void]) -> None:
+        """Journals a NOTE with its slots, before whatever comes next; nobody else sees it."""
+        self.writer.append(note)
 
     def take_tape(self) -> list[Tape]:
         taken, self._tape = self._tape, []
@@ -246,7 +259,15 @@ class LiveDesk:
             if asked:
                 if asked > at[ROOM]:
                     self._make_room(asked)
+                began_ns = _now_ns()
                 self._take_asks(context, asked)
+                self._timed.append((_now_ns() - began_ns, asked))
+
+    def _count_timed(self) -> None:
+        """Behind the orders: nobody at the venue waits for it."""
+        for took_ns, asked in self._timed:
+            self.checked[min((took_ns // asked).bit_length(), BUCKETS)] += asked
+        self._timed.clear()
 
     def _relieve(self, index: int) -> None:
         """Between records of a batch: hands over what a small block, or the outbox, would not hold any longer."""

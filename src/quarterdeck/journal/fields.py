@@ -90,7 +90,10 @@ FIELDS: Final[dict[EventKind, tuple[Field, ...]]] = {
     EventKind.POSITION_ADOPTED: (*_WHERE, *_plain("price", "quantity")),
     EventKind.TRANSFER: (*_ACCOUNT, *_plain("amount")),
     EventKind.FUNDING_PAYMENT: (*_WHERE, *_plain("amount")),
-    EventKind.CHARGE: (*_ACCOUNT, *_plain("amount"), Field("ledger_account", "column", LedgerAccount)),
+    EventKind.CHARGE: (
+        *(*_WHERE, *_ACCOUNT, *_plain("amount"), Field("ledger_account", "column", LedgerAccount)),
+        *(*_plain("trade_id"), Field("order_id", "tag")),
+    ),
     EventKind.SPLIT: _plain("instrument", "numerator", "denominator"),
     EventKind.TICK_SIZE_CHANGE: (*_plain("instrument", "numerator", "denominator"), Field("value", "aux")),
     EventKind.DELISTING: _plain("instrument"),

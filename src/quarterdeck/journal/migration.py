@@ -149,12 +149,11 @@ def _place_trades(old: _Records, new: _Records) -> dict[str, str]:
 
 
 def _index_trades(state: Any, slots: NDArray[np.intp]) -> None:
-    from quarterdeck.kernel import reports  # noqa: PLC0415 - the journal needs the kernel's code only here
+    from quarterdeck.kernel.trades import trade_place  # noqa: PLC0415 - the journal needs the kernel's code only here
 
-    place_of = reports._trade_place  # pyright: ignore[reportPrivateUsage] the one place that knows the hash
     for slot in slots.tolist():
         trade = state["trades"][slot]
-        place = place_of(state, int(trade["trade_id"]), int(trade["instrument"]), int(trade["side"]))
+        place = trade_place(state, int(trade["trade_id"]), int(trade["instrument"]), int(trade["side"]))
         state["trade_index"][place] = slot + 1
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from quarterdeck.kernel.bounds import amount_fits, capital_fits, equity_fits, fill_fits, funding_fits
 from quarterdeck.kernel.breaker import grade_metric
+from quarterdeck.kernel.charges import check_charge
 from quarterdeck.kernel.compiled import JIT_ENABLED, compiled, inlined
 from quarterdeck.kernel.emission import emit
 from quarterdeck.kernel.events import (
@@ -41,7 +42,7 @@ from quarterdeck.kernel.reports import apply_report, check_fill
 from quarterdeck.kernel.requests import apply_request
 from quarterdeck.kernel.settings import apply_setting, check_change, check_setting
 from quarterdeck.kernel.units import events_at, record_address, state_at, state_unit, unit
-from quarterdeck.kernel.vocabulary import EventKind, InstrumentTerm, LedgerAccount, Reason, SessionMode
+from quarterdeck.kernel.vocabulary import EventKind, InstrumentKind, InstrumentTerm, Reason, SessionMode
 
 __all__ = ["apply", "apply_event", "digest", "new_actions", "new_events", "new_state"]
 
@@ -140,6 +141,8 @@ def _check_capital(state: State, event: Event, kind: int) -> int:
             return Reason.OVERFLOW.value
         index = int(event["instrument"])
         terms = state["instruments"][index]["terms"]
+        if terms[InstrumentTerm.KIND] == InstrumentKind.CYCLE:
+            return Reason.VALUE_OUT_OF_RANGE.value  # nothing of it can be held
         cost = float(lots) * float(event["price"]) * float(terms[InstrumentTerm.VALUE])
         account = state["accounts"][terms[InstrumentTerm.ACCOUNT]]
         fits = fill_fits(state, index, int(event["strategy"]), event["price"], abs(lots))
@@ -153,8 +156,8 @@ def _check_capital(state: State, event: Event, kind: int) -> int:
         fits = amount_fits(event["amount"])
         fits = fits and funding_fits(state, int(event["instrument"]), float(event["amount"]))
         return Reason.NONE.value if fits else Reason.OVERFLOW.value
-    if kind == EventKind.CHARGE and not LedgerAccount.FEES <= event["column"] <= LedgerAccount.BORROW:
-        return Reason.INDEX_OUT_OF_RANGE.value
+    if kind == EventKind.CHARGE:
+        return check_charge(state, event)
     if not capital_fits(state, state["accounts"][event["row"]], event["amount"]):
         return Reason.OVERFLOW.value
     return Reason.NONE.value

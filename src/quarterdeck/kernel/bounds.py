@@ -10,7 +10,16 @@ from quarterdeck.kernel.ledger import account_equity
 from quarterdeck.kernel.records import INSTRUMENTS, MONEY_MAX, QUANTITY_MAX, Account, Instrument, Position, State
 from quarterdeck.kernel.vocabulary import InstrumentTerm
 
-__all__ = ["amount_fits", "capital_fits", "equity_fits", "fill_fits", "funding_fits", "mark_fits", "rescaling_fits"]
+__all__ = [
+    "amount_fits",
+    "capital_fits",
+    "charge_fits",
+    "equity_fits",
+    "fill_fits",
+    "funding_fits",
+    "mark_fits",
+    "rescaling_fits",
+]
 
 _MONEY_MAX_F = float(MONEY_MAX)
 
@@ -102,6 +111,16 @@ def capital_fits(state: State, account: Account, amount: int) -> bool:
     if not (_postings_stand(account) and _stands(state["equity_peak"]) and _stands(state["equity_day"])):
         return False
     return amount_fits(amount) and equity_fits(state, account, float(amount), account["rate_ppb"])
+
+
+@compiled
+def charge_fits(state: State, account: Account, strategy: int, amount: int) -> bool:
+    """Whether a charge of `amount` fits into a purse and, where it is somebody's, into the strategy's day."""
+    if not (amount_fits(amount) and _postings_stand(account)):
+        return False
+    if strategy >= 0 and not _stands(state["strategies"][strategy]["realised_day"]):
+        return False
+    return equity_fits(state, account, -float(amount), account["rate_ppb"])
 
 
 @compiled

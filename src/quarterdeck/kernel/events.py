@@ -10,6 +10,7 @@ from quarterdeck.kernel.breaker import (
     watch_drawdown,
     watch_timers,
 )
+from quarterdeck.kernel.charges import apply_charge
 from quarterdeck.kernel.commands import begin_flatten, cancel_scope, continue_flatten, pause_scope
 from quarterdeck.kernel.compiled import compiled, inlined
 from quarterdeck.kernel.emission import notice, warn
@@ -230,7 +231,7 @@ def apply_account(state: State, event: Event, actions: Records[Event]) -> None:
         instrument["funding_paid_ns"] = max(instrument["funding_paid_ns"], event["venue_time_ns"])
         post_funding(state, int(event["instrument"]), event["amount"])
     elif kind == EventKind.CHARGE:
-        post(state["accounts"][event["row"]], event["column"], LedgerAccount.CASH, event["amount"])
+        apply_charge(state, event)
     elif kind == EventKind.SPLIT:
         _split(state, event, actions)
     elif kind == EventKind.TICK_SIZE_CHANGE:

@@ -2,12 +2,15 @@
 
 The exposure of a position is the larger of what it becomes when all its working buys fill and when all its working
 sells fill, at the mark. Gross figures sum these over instruments. All results are in desk money unless said.
+
+A cycle's working order counts in every exposure with what it borrows. It has no heat and takes no margin: the loan is
+given back in the transaction that took it, and all that an attempt can lose is its gas.
 """
 
 from quarterdeck.kernel.arithmetic import capped_sum, mul_div_floor, notional_fits, ppb_of, ppm_of
 from quarterdeck.kernel.compiled import compiled
 from quarterdeck.kernel.records import INSTRUMENTS, MONEY_MAX, NO_LIMIT, QUANTITY_MAX, Instrument, Position, State
-from quarterdeck.kernel.vocabulary import InstrumentLimit, InstrumentTerm
+from quarterdeck.kernel.vocabulary import InstrumentKind, InstrumentLimit, InstrumentTerm
 
 __all__ = [
     "desk_exposure",
@@ -109,7 +112,7 @@ def strategy_exposure(state: State, strategy: int, side: int) -> int:
 @compiled
 def _position_heat(state: State, instrument: Instrument, position: Position) -> int:
     lots = worst_lots(position)
-    if lots == 0:
+    if lots == 0 or instrument["terms"][InstrumentTerm.KIND] == InstrumentKind.CYCLE:
         return 0
     mark = instrument["mark_half_ticks"]
     stop_ppm = instrument["limits"][InstrumentLimit.DEFAULT_STOP_PPM]
@@ -138,14 +141,15 @@ def _margin(state: State, account: int, term: int, working: bool) -> int:
     total = 0
     for index in range(state["instruments_count"]):
         instrument = state["instruments"][index]
-        if instrument["terms"][InstrumentTerm.ACCOUNT] != account:
+        terms = instrument["terms"]
+        if terms[InstrumentTerm.ACCOUNT] != account or terms[InstrumentTerm.KIND] == InstrumentKind.CYCLE:
             continue
         lots = worst_lots(instrument["net"]) if working else abs(instrument["net"]["quantity"])
-        value = instrument["terms"][InstrumentTerm.VALUE]
+        value = terms[InstrumentTerm.VALUE]
         if not notional_fits(instrument["mark_half_ticks"], lots, value):
             return MONEY_MAX
         worth = lots * instrument["mark_half_ticks"] * value // 2
-        total = capped_sum(total, ppm_of(worth, instrument["terms"][term]))
+        total = capped_sum(total, ppm_of(worth, terms[term]))
     return total
 
 

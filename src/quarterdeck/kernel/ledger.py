@@ -2,7 +2,8 @@
 
 Every posting is a pair, so the accounts of a purse sum to zero at any time. A fully paid instrument (spot, equity,
 token) turns cash into inventory at cost; a margined one (perpetual) moves cash only when a result is realised.
-Equity of a purse is cash + inventory + unrealised, for both.
+Equity of a purse is cash + inventory + unrealised, for both. A fill of a cycle leaves nothing behind and moves nothing:
+what an atomic arbitrage earned and paid comes as charges.
 """
 
 from quarterdeck.kernel.arithmetic import mul_div_floor, ppb_of
@@ -106,6 +107,11 @@ def post_fill(state: State, index: int, strategy: int, side: int, lots: int, pai
     instrument = state["instruments"][index]
     account = state["accounts"][instrument["terms"][InstrumentTerm.ACCOUNT]]
     net = instrument["net"]
+    if instrument["terms"][InstrumentTerm.KIND] == InstrumentKind.CYCLE:
+        net["fills"] += 1
+        if strategy >= 0:
+            state["positions"][strategy * INSTRUMENTS + index]["fills"] += 1
+        return
     cost_before = net["cost"]
     realised = move_position(net, side, lots, paid)
     net["fills"] += 1

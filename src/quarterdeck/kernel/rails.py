@@ -9,6 +9,9 @@
 A request reduces when it is on the closing side of its strategy's position and, together with all that already works
 on that side, does not exceed the position: an order that would flip it is an entry. Size rails find the largest
 quantity they admit; `OnBreach` says whether a larger request is cut to it (MODIFIED) or refused.
+
+A cycle is bought with a limit, at once or not at all (IOC or FOK), and never sold. What it borrows counts as notional
+and exposure; nothing is held afterwards, so the rails of positions, heat and margin admit any size of it.
 """
 
 from quarterdeck.kernel.arithmetic import fee_of, mul_div_floor, notional_fits, ppm_of
@@ -46,6 +49,7 @@ from quarterdeck.kernel.vocabulary import (
     DeskLimit,
     EventKind,
     Flag,
+    InstrumentKind,
     InstrumentLimit,
     InstrumentTerm,
     OnBreach,
@@ -131,6 +135,10 @@ def shape_ok(instrument: Instrument, event: Event) -> bool:
         return False
     if event["flags"] & Flag.PROTECTIVE and not event["flags"] & Flag.REDUCE_ONLY:
         return False
+    if instrument["terms"][InstrumentTerm.KIND] == InstrumentKind.CYCLE:
+        at_once = force == TimeInForce.IOC or force == TimeInForce.FOK
+        if event["flags"] & Flag.SELL or kind != OrderType.LIMIT or not at_once:
+            return False
     return _prices_ok(instrument, event)
 
 
@@ -392,6 +400,9 @@ def _size_room(state: State, event: Event, side: int, half_ticks: int, rail: int
     limits = instrument["limits"]
     own = state["positions"][strategy * INSTRUMENTS + index]
     net = instrument["net"]
+    cycle = instrument["terms"][InstrumentTerm.KIND] == InstrumentKind.CYCLE
+    if cycle and (rail == Reason.POSITION_LIMIT or rail == Reason.PORTFOLIO_HEAT or rail == Reason.BUYING_POWER):
+        return 0, QUANTITY_MAX
     if rail == Reason.QUANTITY_TOO_LARGE:
         return 0, limits[InstrumentLimit.MAX_LOTS]
     if rail == Reason.NOTIONAL_TOO_LARGE:

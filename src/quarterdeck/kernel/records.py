@@ -66,7 +66,7 @@ MONEY_MAX: Final = 2**60
 PRICE_MAX: Final = 2**42
 QUANTITY_MAX: Final = 2**42
 METRICS: Final = len(Metric)
-STATE_SCHEMA: Final = 3
+STATE_SCHEMA: Final = 4
 # One event never says more: every order canceled, every position flattened, closed and liquidated, and a few words.
 ACTIONS: Final = ORDERS + 3 * STRATEGIES * INSTRUMENTS + 64
 RATE_BUCKETS: Final = 64
@@ -116,6 +116,7 @@ class Event(TypedDict):
     | TRANSFER           | row is the account, amount (negative: a withdrawal)                                 |
     | FUNDING_PAYMENT    | amount (positive: received)                                                         |
     | CHARGE             | row is the account, amount paid (negative: received), column is a LedgerAccount     |
+    |                    | (REALISED to BORROW); trade_id above 0: applied once, strategy's, tag is the order  |
     | SPLIT              | numerator new shares for denominator old ones                                       |
     | TICK_SIZE_CHANGE   | numerator/denominator: old ticks * numerator / denominator are the new ticks; value |
     | RECONCILIATION     | value: 1 differs from the venue, 0 agrees again                                     |

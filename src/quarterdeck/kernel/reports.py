@@ -18,11 +18,11 @@ from quarterdeck.kernel.records import (
     NO_LIMIT,
     ORDERS,
     QUANTITY_MAX,
-    TRADES,
     Event,
     Order,
     State,
 )
+from quarterdeck.kernel.trades import seen_trade
 from quarterdeck.kernel.vocabulary import (
     Effect,
     EventKind,
@@ -37,65 +37,11 @@ from quarterdeck.kernel.vocabulary import (
 
 __all__ = ["apply_report", "check_fill"]
 
-_MASK = 2 * TRADES - 1
 _RISK = word(Reason.RISK_MANAGEMENT)
 _UNKNOWN_ORDER = word(Reason.UNKNOWN_ORDER)
 _IMPOSSIBLE_REPORT = word(Reason.IMPOSSIBLE_REPORT)
 _OVERFILL = word(Reason.OVERFILL)
 _ORDER_TABLE_FULL = word(Reason.ORDER_TABLE_FULL)
-
-
-@compiled
-def _trade_place(state: State, trade_id: int, instrument: int, side: int) -> int:
-    """Place in the hash table where this trade is, or where it would be entered."""
-    place = ((trade_id % 1_000_003) * 7919 + (trade_id // 1_000_003) * 104_729 + instrument * 31 + side) & _MASK
-    for _ in range(2 * TRADES):
-        held = state["trade_index"][place]
-        if held == 0:
-            return place
-        trade = state["trades"][held - 1]
-        if trade["trade_id"] == trade_id and trade["instrument"] == instrument and trade["side"] == side:
-            return place
-        place = (place + 1) & _MASK
-    return -1
-
-
-@compiled
-def _forget_trade(state: State, slot: int) -> None:
-    """Takes the oldest trade out of the table; entries behind it in its probe chain move up."""
-    trade = state["trades"][slot]
-    place = _trade_place(state, trade["trade_id"], trade["instrument"], trade["side"])
-    state["trade_index"][place] = 0
-    probe = (place + 1) & _MASK
-    for _ in range(2 * TRADES):
-        held = state["trade_index"][probe]
-        if held == 0:
-            break
-        state["trade_index"][probe] = 0
-        moved = state["trades"][held - 1]
-        state["trade_index"][_trade_place(state, moved["trade_id"], moved["instrument"], moved["side"])] = held
-        probe = (probe + 1) & _MASK
-
-
-@compiled
-def _seen(state: State, event: Event, side: int) -> bool:
-    """Whether this trade was applied before; remembers it if not."""
-    place = _trade_place(state, event["trade_id"], int(event["instrument"]), side)
-    if state["trade_index"][place] != 0:
-        return True
-    slot = state["trade_cursor"] % TRADES
-    if state["trades"][slot]["trade_id"] != 0:
-        state["trade_horizon_ns"] = max(state["trade_horizon_ns"], state["trades"][slot]["venue_time_ns"])
-        _forget_trade(state, slot)
-        place = _trade_place(state, event["trade_id"], int(event["instrument"]), side)
-    trade = state["trades"][slot]
-    trade["trade_id"] = event["trade_id"]
-    trade["instrument"] = event["instrument"]
-    trade["side"] = side
-    trade["venue_time_ns"] = event["venue_time_ns"]
-    state["trade_index"][place] = slot + 1
-    state["trade_cursor"] += 1
-    return False
 
 
 @compiled
@@ -195,7 +141,7 @@ def _book_fill(state: State, event: Event, strategy: int, side: int, actions: Re
 @compiled
 def _fill(state: State, event: Event, slot: int, actions: Records[Event]) -> None:
     side = -1 if event["flags"] & Flag.SELL else 1
-    if _seen(state, event, side):
+    if seen_trade(state, event["trade_id"], int(event["instrument"]), side, event["venue_time_ns"]):
         state["reasons"][Reason.DUPLICATE_TRADE] += 1
         return
     if slot < 0:

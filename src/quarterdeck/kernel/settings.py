@@ -112,7 +112,7 @@ def _nobody_holds(state: State, instrument: int) -> bool:
 @compiled
 def _check_term(column: int, setting: int) -> int:
     """Terms that are indices or divisors must be sound before anything uses them."""
-    if column == InstrumentTerm.KIND and not 0 <= setting <= InstrumentKind.TOKEN:
+    if column == InstrumentTerm.KIND and not 0 <= setting <= InstrumentKind.CYCLE:
         return Reason.VALUE_OUT_OF_RANGE.value
     if column == InstrumentTerm.VENUE and not 0 <= setting < VENUES:
         return Reason.INDEX_OUT_OF_RANGE.value

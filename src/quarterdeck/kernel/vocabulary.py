@@ -296,10 +296,13 @@ class Reason(IntEnum):
 
 
 class InstrumentKind(IntEnum):
+    """What is traded. Of a CYCLE nothing is held after a fill: an atomic arbitrage, whose money moves by charges."""
+
     SPOT = 0
     PERPETUAL = 1
     EQUITY = 2
     TOKEN = 3
+    CYCLE = 4
 
 
 class InstrumentTerm(IntEnum):

@@ -234,6 +234,17 @@ def _write_fill(state: State, change: Change, before: _Before, event: Event, ind
 
 
 @compiled
+def _write_charge(state: State, change: Change, event: Event) -> None:
+    """Whose a charge is, and what of the venue's it was for."""
+    change["strategy"] = event["strategy"]
+    change["trade_id"] = event["trade_id"]
+    if event["tag"] > 0:
+        change["order_id"] = event["tag"]
+    if 0 <= event["instrument"] < state["instruments_count"]:
+        change["instrument"] = event["instrument"]
+
+
+@compiled
 def _write_change(
     state: State, change: Change, memory: Memory, before: _Before, event: Event, sequence: int, account: int, index: int
 ) -> None:
@@ -255,6 +266,8 @@ def _write_change(
     for place in range(_PLACES):
         change["postings"][place] = state["accounts"][account]["postings"][place] - before["postings"][place]
     if index < 0:
+        if event["kind"] == EventKind.CHARGE and event["trade_id"] != 0:
+            _write_charge(state, change, event)
         return
     terms = state["instruments"][index]["terms"]
     change["value"] = terms[InstrumentTerm.VALUE]
@@ -307,7 +320,9 @@ def _watched(
             own = state["positions"][strategy * INSTRUMENTS + index]
             written = _write_move(moves, written, before, strategy, own, sequence, index)
         written = _write_move(moves, written, before, STRATEGIES, state["instruments"][index]["net"], sequence, index)
-    if written > counts[1] or _posted(state, before, account):
+    # A fill of a cycle moves nothing, and is one all the same.
+    filled = index >= 0 and state["instruments"][index]["net"]["fills"] != before["fills"]
+    if filled or written > counts[1] or _posted(state, before, account):
         _write_change(state, changes[counts[0]], memory, before, event, sequence, account, index)
         counts[0] += 1
         counts[1] = written

@@ -10,7 +10,7 @@ from quarterdeck.kernel.layout import Records
 from quarterdeck.kernel.records import Event
 from quarterdeck.kernel.vocabulary import EventKind, Flag, OrderType, Reason, TimeInForce
 
-__all__ = ["ASKS", "ask_cancel", "ask_cancel_all", "ask_limit", "ask_market", "ask_replace", "ask_stop"]
+__all__ = ["ASKS", "ask_at_once", "ask_cancel", "ask_cancel_all", "ask_limit", "ask_market", "ask_replace", "ask_stop"]
 
 ASKS = 64  # requests that one strategy may make at one event
 
@@ -46,6 +46,19 @@ def ask_limit(
         asks[count]["price"] = ticks
         asks[count]["order_type"] = OrderType.LIMIT
         asks[count]["time_in_force"] = TimeInForce.GTC
+    return count + 1
+
+
+@compiled
+def ask_at_once(
+    asks: Records[Event], count: int, instrument: int, side: int, ticks: int, lots: int, tag: int, reason: int
+) -> int:
+    """Asks for a limit order that trades at once or is gone (IOC), with a tag that goes with it to the venue."""
+    if _order(asks, count, instrument, side, lots, 0, reason):
+        asks[count]["price"] = ticks
+        asks[count]["order_type"] = OrderType.LIMIT
+        asks[count]["time_in_force"] = TimeInForce.IOC
+        asks[count]["tag"] = tag
     return count + 1
 
 

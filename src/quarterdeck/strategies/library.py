@@ -24,4 +24,5 @@ STRATEGIES: Final[Mapping[str, Callable[[], CompiledStrategy | type[PythonStrate
     "hats": _named("quarterdeck.strategies.hats"),
     "regime": _named("quarterdeck.strategies.regime"),
     "breakout": _named("quarterdeck.strategies.breakout"),
+    "arbitrage": _named("quarterdeck.strategies.arbitrage"),
 }

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from quarterdeck.kernel.vocabulary import OrderStatus, OrderType, Reason, Side, TimeInForce
+from quarterdeck.kernel.vocabulary import LedgerAccount, OrderStatus, OrderType, Reason, Side, TimeInForce
 
 __all__ = [
     "AccountAnswer",
@@ -20,6 +20,8 @@ __all__ = [
     "AskOrders",
     "Balance",
     "Cancel",
+    "ChargeReport",
+    "ChargesNews",
     "FillsAnswer",
     "FillsNews",
     "FundingNews",
@@ -35,6 +37,7 @@ __all__ = [
     "OrdersAnswer",
     "Place",
     "Refused",
+    "Remark",
     "Request",
     "Taken",
     "TradeReport",
@@ -68,6 +71,8 @@ class Place(_Struct, frozen=True):
     post_only: bool
     reduce_only: bool
     expires_ns: int
+    tag: int = 0
+    """What the request was tagged with: on a chain, the plan that it takes up. Others have no use for it."""
 
 
 class Cancel(_Struct, frozen=True):
@@ -302,6 +307,36 @@ class FundingNews(_Struct, frozen=True):
     payments: tuple[FundingReport, ...]
 
 
+class ChargeReport(_Struct, frozen=True):
+    """Money of one purse that no fill moved, in its money units: gas, a premium, the profit of an atomic arbitrage.
+
+    `amount` was paid, negative where it was received; `ledger_account` is REALISED or any account after it. A charge is
+    known by `account`, `ledger_account` and `trade_id` (above 0, 62 bits) together. `instrument` and `order_id` say
+    what it was for (-1 and 0: nothing in particular), `strategy` whose result it is (-1: nobody's).
+    """
+
+    account: int
+    ledger_account: LedgerAccount
+    amount: int
+    trade_id: int
+    strategy: int
+    instrument: int
+    order_id: int
+    venue_time_ns: int
+
+
+class ChargesNews(_Struct, frozen=True):
+    """Charges, in the venue's order; repeats are allowed. Each FillsAnswer follows those since the same time."""
+
+    charges: tuple[ChargeReport, ...]
+
+
+class Remark(_Struct, frozen=True):
+    """Words for the journal, which keeps them as a NOTE before whatever this venue says next; at most 57,344 bytes."""
+
+    text: str
+
+
 class Line(_Struct, frozen=True):
     """The connection that brings news is up or down. After each way up, news may have been missed."""
 
@@ -315,4 +350,4 @@ class MarketData(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     events: Any
 
 
-Message: TypeAlias = Answer | OrderNews | FillsNews | FundingNews | Line | MarketData
+Message: TypeAlias = Answer | OrderNews | FillsNews | FundingNews | ChargesNews | Remark | Line | MarketData
