@@ -15,6 +15,11 @@
     |-- DeskError                the desk is not in a state to do this             (exit 1)
     |   |-- LeaseLost            another process leads the desk, or will           (exit 1)
     |   `-- StoreUnreachable     what two processes share does not answer          (exit 1)
+    |-- ChainError               a blockchain cannot be asked, or says no          (exit 1)
+    |   |-- RpcFailed            an endpoint did not answer, or answered nonsense  (exit 1)
+    |   |-- RpcRefused           an endpoint answered: no                          (exit 1)
+    |   |-- AllDown              no endpoint is left that may be asked             (exit 1)
+    |   `-- TransactionRefused   a transaction that was not sent                   (exit 1)
     |-- OpsError                 the ops plane cannot do it                        (exit 1)
     |-- StrategyError            a strategy broke its contract                     (exit 1)
     `-- SwapRefused              a swap that its contract would revert             (exit 1)
@@ -23,8 +28,10 @@ What went wrong comes first, then where, then the way out: one line, whole.
 """
 
 __all__ = [
+    "AllDown",
     "AuditError",
     "BackupError",
+    "ChainError",
     "ConfigError",
     "DataError",
     "DeskError",
@@ -38,9 +45,12 @@ __all__ = [
     "OpsError",
     "QuarterdeckError",
     "ReplayError",
+    "RpcFailed",
+    "RpcRefused",
     "StoreUnreachable",
     "StrategyError",
     "SwapRefused",
+    "TransactionRefused",
 ]
 
 
@@ -131,6 +141,40 @@ class LeaseLost(DeskError):
 
 class StoreUnreachable(DeskError):
     """The store that a leader and its standby share does not answer; what was asked of it may or may not be done."""
+
+
+class ChainError(QuarterdeckError):
+    """A blockchain cannot be asked, or says no, or is not in a state to be used."""
+
+
+class RpcFailed(ChainError):
+    """An endpoint did not answer in time, broke the line, or answered what cannot be understood.
+
+    A question may be asked elsewhere. `left`: what was asked may have reached it, so whether it was done is not known.
+    """
+
+    def __init__(self, problem: str, *, left: bool = True) -> None:
+        self.left = left
+        super().__init__(problem)
+
+
+class RpcRefused(ChainError):
+    """An endpoint answered with an error: its word counts, and no other endpoint is asked.
+
+    `code` is JSON-RPC's (3: a call reverted), `data` what came with it, of a revert its bytes in hex.
+    """
+
+    def __init__(self, code: int, message: str, data: object = None) -> None:
+        self.code, self.message, self.data = code, message, data
+        super().__init__(f"the node refused: {message} (code {code})")
+
+
+class AllDown(ChainError):
+    """No endpoint of a chain is left that may be asked. Each one's reason is in the message."""
+
+
+class TransactionRefused(ChainError):
+    """A transaction that was not sent: over a limit, or node or relay said no. Nothing of it left."""
 
 
 class OpsError(QuarterdeckError):
