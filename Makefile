@@ -11,7 +11,7 @@ WORKERS ?= auto
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers demo test lint format bench proof-kill proof-sim proof-mutants proof-succession proof-desks proof-fuzz lock clean
+.PHONY: help setup servers demo test lint format bench proof-kill proof-sim proof-mutants proof-succession proof-desks proof-fuzz proof-markets lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -79,6 +79,9 @@ proof-succession: setup ## leaders are killed and handed over under load; ROUNDS
 
 proof-fuzz: setup ## damaged messages through every venue's readers; MESSAGES=number for each venue, SEED=number
 	@QUARTERDECK_CAPACITY=small $(BIN)/python -m tests.conformance.fuzzed --messages $(or $(MESSAGES),100000) $(if $(SEED),--seed $(SEED))
+
+proof-markets: setup ## random markets of real contracts on anvil: what is predicted, proven and earned on chain; MARKETS=number, SEED=number
+	@QUARTERDECK_CAPACITY=small $(BIN)/python -m tests.venues.evm.proven --markets $(or $(MARKETS),200) --seed $(or $(SEED),7)
 
 proof-desks: setup ## each desk trades on twins for ten hours of their market, at sixty times the clock; HOURS=number, DESK=name
 	@QUARTERDECK_CAPACITY=small $(BIN)/python -m tests.desk.twin_day $(DESK) --hours $(or $(HOURS),10)
