@@ -9,7 +9,7 @@ import typer
 
 from quarterdeck.cli.shared import app, compile_halves
 
-__all__ = ["alpaca", "binance", "hyperliquid", "twin"]
+__all__ = ["alpaca", "binance", "evm", "hyperliquid", "twin"]
 
 twin = typer.Typer(no_args_is_help=True, help="Serve a twin: a local server that speaks a venue's own protocol.")
 app.add_typer(twin, name="twin")
@@ -113,3 +113,27 @@ def binance(
 
     keys = read_keys(key or [], _say, os.environ, secrets)
     serve_twin(TwinOptions(port=port, seed=seed, speed=speed, keys=keys, symbol=symbol), _say, replay)
+
+
+@twin.command()
+def evm(
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0: any that is free.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the market on it and of the people who trade there.")] = 1,
+    speed: Annotated[float, typer.Option(min=0.001, max=60, help="Of the chain's clock.")] = 1,
+    block: Annotated[
+        float, typer.Option(min=0, max=3_600, help="Seconds of that clock between blocks; 0: only when asked for.")
+    ] = 12,
+    chain_id: Annotated[int, typer.Option(min=1, help="Of the chain.")] = 31_337,
+    fund: Annotated[
+        list[str] | None,
+        typer.Option("--fund", metavar="ADDRESS=ETH", help="An account; the first one owns the executor."),
+    ] = None,
+) -> None:
+    """An EVM chain: JSON-RPC by POST and websocket, GET /twin/universe, and POST /twin for faults."""
+    from quarterdeck.twins.evm.command import read_funds, serve_twin  # noqa: PLC0415 - heavy for --help
+    from quarterdeck.twins.evm.server import TwinOptions  # noqa: PLC0415 - as above, heavy
+
+    options = TwinOptions(
+        port=port, seed=seed, speed=speed, block_s=block, chain_id=chain_id, funds=read_funds(fund or [])
+    )
+    serve_twin(options, _say)
