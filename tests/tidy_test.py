@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -276,6 +277,12 @@ def every_module_has_a_test(files: Checkout) -> Iterator[str]:
             yield f"{source.path}: no file in tests imports or names {name}"
 
 
+def run_as_programs(node: ast.AST) -> list[str]:
+    """Modules that a command line names after -m: a package may be used without being imported."""
+    words = [getattr(one, "value", None) for one in node.elts] if isinstance(node, ast.List) else []
+    return [name for flag, name in pairwise(words) if flag == "-m" and isinstance(name, str)]
+
+
 def dependencies_are_what_is_imported(files: Checkout) -> Iterator[str]:
     pyproject = next((source.text for source in files.sources if source.path == "pyproject.toml"), "")
     asked = tomllib.loads(pyproject).get("project", {}).get("dependencies", [])
@@ -285,6 +292,7 @@ def dependencies_are_what_is_imported(files: Checkout) -> Iterator[str]:
         for node in ast.walk(source.tree):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            names += run_as_programs(node)
             for name in names:
                 top = name.split(".")[0].replace("_", "-")
                 imported.setdefault(DISTRIBUTIONS.get(top, top), source.path)

@@ -18,7 +18,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from quarterdeck.capture.command import capture_folder, open_streams
+from quarterdeck.capture.command import open_streams
+from quarterdeck.capture.sessions import capture_folder
 from quarterdeck.config import load_desk
 from quarterdeck.errors import ConfigError
 from quarterdeck.journal import JournalReader, verify

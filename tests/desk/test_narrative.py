@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from quarterdeck.config import load_desk
 from quarterdeck.desk.demo import Viewer
 from quarterdeck.desk.loop import run_session
 from quarterdeck.desk.narrative import Line, Narrator, money_text
@@ -15,8 +16,8 @@ from quarterdeck.desk.place import DeskPlace
 from quarterdeck.desk.status import positions, profit
 from quarterdeck.desk.tally import Tally
 from quarterdeck.kernel.account import new_events
-from quarterdeck.kernel.vocabulary import ConnectionState, EventKind, Flag
-from tests.desk.builders import Buyer, Idle, Quoter, desk_folder, session
+from quarterdeck.kernel.vocabulary import ConnectionState, EventKind, Flag, LedgerAccount
+from tests.desk.builders import REPOSITORY, Buyer, Idle, Quoter, desk_folder, session
 
 
 @pytest.mark.parametrize(
@@ -89,6 +90,30 @@ def test_what_venues_report_is_told_by_name(
     (line,) = told
     assert (line.channel, line.event) == (channel, EventKind(words["kind"]).name)
     assert line.as_dict() == {"time": "2023-11-14T22:13:20.000000000Z", "sequence": 42, **fields}
+
+
+def test_a_fill_of_an_attempt_says_what_it_earned_and_paid() -> None:
+    """On a chain money moves by charges; they come before the fill that closes the order."""
+    told: list[Line] = []
+    narrator = Narrator(load_desk(REPOSITORY / "desks" / "quant-arbitrage"), told.append)
+    events = new_events(4)
+    order = 3 << 40 | 17
+    rows = (
+        (0, LedgerAccount.REALISED, -12_345_678),
+        (0, LedgerAccount.PREMIUM, 45),
+        (1, LedgerAccount.GAS, 21_000_000),
+    )
+    for event, (row, column, amount) in zip(events, rows, strict=False):
+        event["kind"], event["row"], event["column"], event["amount"] = EventKind.CHARGE, row, column, amount
+        event["trade_id"], event["tag"] = 7, order
+    events[3]["kind"], events[3]["order_id"], events[3]["quantity"] = EventKind.FILL, order, 5_000_000
+    for event in (*events[:3], events[0], events[3]):  # a venue tells charges again
+        narrator.hear(event, 1)
+    assert told[0].fields == {
+        "order_id": "3-17", "instrument": "USDC-CYCLE", "strategy": "CYCLES", "what": "earned", "amount": "12.345678",
+        "currency": "USDC",
+    }  # fmt: skip
+    assert told[-1].fields["charges"] == ["earned 12.345678 USDC", "premium 0.000045 USDC", "gas 0.0021 ETH"]
 
 
 def test_a_tally_follows_the_deepest_fall() -> None:

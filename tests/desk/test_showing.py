@@ -101,10 +101,17 @@ def test_a_disk_without_room_is_told_and_the_desk_trades_on_unseen(desk: PaperSe
     pump(desk, 10)
 
 
-def test_a_running_desk_is_seen_to_live_and_to_end(tmp_path: Path) -> None:
-    config = desk_folder(tmp_path / "desk")
+def test_a_running_desk_is_seen_to_live_and_as_it_was_left(tmp_path: Path) -> None:
+    config = desk_folder(tmp_path / "desk", ("max_executions = 120", "max_executions = 1000000"))
     made = session(config, DeskPlace(config.folder), sources=(Idle, Quoter, Idle))
     seen: list[Any] = []
+    began, open_at_the_end = time.monotonic(), 0
+
+    def each() -> None:
+        """Ends the session after a while, while it has orders in the market."""
+        nonlocal open_at_the_end
+        open_at_the_end = int(made.desk.states[0]["open_count"])
+        made.stopping = time.monotonic() - began > 0.5 and open_at_the_end > 0
 
     def look() -> None:
         with Reader(made.place.data / SHOWN) as reader:
@@ -119,7 +126,7 @@ def test_a_running_desk_is_seen_to_live_and_to_end(tmp_path: Path) -> None:
 
     watcher = threading.Thread(target=look)
     watcher.start()
-    run_session(made, 1.2)
+    run_session(made, 30, each=each)
     watcher.join()
     assert len(seen) > 2
     assert seen[-1].words["ended"]
@@ -127,3 +134,9 @@ def test_a_running_desk_is_seen_to_live_and_to_end(tmp_path: Path) -> None:
     clocks = [int(found.state["time_ns"][0]) for found in seen]
     assert clocks == sorted(clocks)
     assert clocks[-1] > clocks[0]
+    last = seen[-1]
+    assert open_at_the_end > 0
+    assert last.state["open_count"][0] == 0
+    assert last.state.tobytes() == made.desk.states.tobytes()  # type: ignore[attr-defined]  # an array, here
+    assert last.words["sequence"] == made.recovered.writer.next_sequence
+    assert (last.words["stopping"], last.words["failure"]) == (True, "")

@@ -20,7 +20,6 @@ from quarterdeck.config.secrets import Identity
 from quarterdeck.errors import JournalError, QuarterdeckError
 from quarterdeck.journal import JournalReader, Seal, digest_word, newest_valid
 from quarterdeck.kernel.vocabulary import EventKind
-from quarterdeck.runtime.replay import Replayer, oldest_snapshot
 
 __all__ = ["DrillReport", "drill"]
 
@@ -117,6 +116,8 @@ def drill(
 
 
 def _replay(files: DeskFiles, manifest: Manifest, report: DrillReport) -> None:
+    from quarterdeck.runtime.replay import Replayer, oldest_snapshot  # noqa: PLC0415 - the kernel, which others spare
+
     began = time.perf_counter()
     shot, _ = newest_valid(files.snapshots)
     recovered = Replayer(JournalReader(files.journal), shot)

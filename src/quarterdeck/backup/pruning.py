@@ -22,7 +22,6 @@ from quarterdeck.journal.blocks import chain_end
 from quarterdeck.journal.checks import RECORD_BYTES
 from quarterdeck.journal.segment import HEADER_BYTES, Segment, segment_paths
 from quarterdeck.kernel.vocabulary import EventKind
-from quarterdeck.runtime.replay import Replayer, oldest_snapshot
 
 __all__ = ["PruneReport", "doomed_segments", "prune", "youngest_ns"]
 
@@ -76,6 +75,8 @@ def prune(files: DeskFiles, settings: Backup, now_ns: int, *, dry: bool = False,
 
 
 def _prune(files: DeskFiles, settings: Backup, now_ns: int, dry: bool, disk: Disk) -> PruneReport:
+    from quarterdeck.runtime.replay import Replayer, oldest_snapshot  # noqa: PLC0415 - the kernel, which others spare
+
     reader = JournalReader(files.journal, disk=disk)
     if not dry:
         _finish(files, reader, disk)

@@ -12,6 +12,7 @@ import uvloop
 
 from quarterdeck.capture.days import Day
 from quarterdeck.capture.recorder import Recorder
+from quarterdeck.capture.sessions import capture_folder
 from quarterdeck.config import DeskConfig
 from quarterdeck.desk.bell import Bell
 from quarterdeck.errors import ConfigError
@@ -19,17 +20,12 @@ from quarterdeck.market.quality import Quality
 from quarterdeck.venues.links import open_market_data
 from quarterdeck.venues.protocol import Venue
 
-__all__ = ["CaptureReport", "capture_desk", "capture_folder", "open_streams"]
+__all__ = ["CaptureReport", "capture_desk", "open_streams"]
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _PAUSE_S: Final = 1.0
 _TURN_S: Final = 0.005  # between two turns: what comes in bursts is recorded together
 _TOLD_EVERY_S: Final = 10.0
-
-
-def capture_folder(root: Path) -> Path:
-    """Returns where the captures of a desk lie, whose folder, or another in its place, is `root`."""
-    return root / "data" / "capture"
 
 
 @dataclass(frozen=True, slots=True)

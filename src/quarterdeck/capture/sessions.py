@@ -11,7 +11,12 @@ import msgspec
 from quarterdeck.capture.catalogue import Catalogue
 from quarterdeck.errors import DataError
 
-__all__ = ["Began", "Ended", "Recording", "read_sessions", "write_session"]
+__all__ = ["Began", "Ended", "Recording", "capture_folder", "read_sessions", "write_session"]
+
+
+def capture_folder(root: Path) -> Path:
+    """Returns where the captures of a desk lie, whose folder, or another in its place, is `root`."""
+    return root / "data" / "capture"
 
 
 class Began(msgspec.Struct, frozen=True, kw_only=True, tag="began"):

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from rich.console import Console
 from rich.markup import escape
@@ -22,16 +22,14 @@ from quarterdeck.desk.place import DeskPlace
 from quarterdeck.desk.seat import Seat
 from quarterdeck.desk.session import Voices
 from quarterdeck.desk.status import positions, profit
-from quarterdeck.desk.twinned import Twinned
 from quarterdeck.errors import DeskError
 from quarterdeck.journal import rfc3339
 from quarterdeck.kernel.vocabulary import BreakerStage
 from quarterdeck.market import Events
-from quarterdeck.research.fitting import DataRequest, fit_desk
-from quarterdeck.venues.links import open_venue
 
 __all__ = ["Viewer", "run_on_twins", "run_visibly"]
 
+_ALWAYS_SHOWN: Final = ("realised", "unrealised", "fees", "funding")
 _FILLS_A_SECOND: Final = 4
 _TRADES_KEPT: Final = 20_000
 _TOLD: Final = {
@@ -114,7 +112,8 @@ class Viewer:
         flat = self._holding(session)
         money = {
             name: money_text(getattr(result, name), exponent, 4)
-            for name in ("realised", "unrealised", "fees", "funding")
+            for name in ("realised", "unrealised", "fees", "funding", "gas", "premium")
+            if getattr(result, name) or name in _ALWAYS_SHOWN
         }
         self._console.print()
         self._table(
@@ -171,7 +170,11 @@ class Viewer:
         fields = line.fields
         side = "[green]buys [/]" if fields["side"] == "BUY" else "[red]sells[/]"
         what = f"{fields['quantity']} {fields['instrument']} at {fields['price']}"
-        how = f"({fields['liquidity']}, fee {fields['fee']}), order {fields['order_id']}"
+        charges = fields.get("charges")
+        paid = f"{fields['liquidity']}, fee {fields['fee']}"
+        if isinstance(charges, list):
+            paid = ", ".join(map(str, cast(list[object], charges)))
+        how = f"({paid}), order {fields['order_id']}"
         self._print(line.time_ns, f"{fields['strategy']} {side} {escape(what)} {how}")
 
     def _room(self) -> bool:
@@ -236,6 +239,8 @@ def run_visibly(
     events: Events | None = None
     changes: tuple[str, ...] = ()
     if data:
+        from quarterdeck.research.fitting import DataRequest, fit_desk  # noqa: PLC0415 - only recorded data needs it
+
         fitted = fit_desk(config, DataRequest(paths=tuple(data)))
         config = fitted.config.model_copy(update={"desk": fitted.config.desk.model_copy(update={"mode": "paper"})})
         events, changes = fitted.data.events, fitted.changes
@@ -273,6 +278,8 @@ def run_on_twins(config: DeskConfig, *, seconds: float | None, speed: float, see
 
     ConfigError: no twin is known of a venue, or the speed is none; DeskError: a twin did not start.
     """
+    from quarterdeck.desk.twinned import Twinned  # noqa: PLC0415 - brings the twins' servers, which other desks spare
+
     console = Console(width=None if Console().is_terminal else 120)
     viewer = Viewer(config, console)
     with Twinned(config, folder, speed=speed, seed=seed, say=viewer.say) as twinned:
@@ -295,6 +302,8 @@ def _run_live(
     follow: bool,
     clock: FastClock | None = None,
 ) -> None:
+    from quarterdeck.venues.links import open_venue  # noqa: PLC0415 - every real venue's libraries: paper needs none
+
     place, bell = DeskPlace(config.folder), Bell()
     venues = [open_venue(config, row, viewer.say) for row in range(len(config.venues))]
     latest_ms = max((one.capabilities.latest_ms for one in venues if not one.capabilities.expiry), default=0)

@@ -1,6 +1,7 @@
 """The desk's loop: one thread, asyncio on uvloop, until a signal, a command, the clock or the data ends it."""
 
 import asyncio
+import contextlib
 import signal
 import time
 from collections.abc import Callable
@@ -49,9 +50,11 @@ def run_session(
         raise
     try:
         helm.opened()
-        with asyncio.Runner(loop_factory=cast(Any, uvloop).new_event_loop) as runner:
-            runner.run(_run(session, helm, seconds, each, bell))
-        session.close()
+        chores = Chores(session.config, session.place, session.logs)
+        with contextlib.closing(Showing(helm, chores)) as showing:  # last of all: what it shows then is how it ended
+            with asyncio.Runner(loop_factory=cast(Any, uvloop).new_event_loop) as runner:
+                runner.run(_run(session, helm, chores, showing, seconds, each, bell))
+            session.close()
     except (JournalError, LeaseLost) as error:
         if session.failure is not None:
             session.fail()
@@ -67,7 +70,13 @@ def run_session(
 
 
 async def _run(
-    session: AnySession, helm: Helm, seconds: float | None, each: Callable[[], None] | None, bell: Bell
+    session: AnySession,
+    helm: Helm,
+    chores: Chores,
+    showing: Showing,
+    seconds: float | None,
+    each: Callable[[], None] | None,
+    bell: Bell,
 ) -> None:
     loop = asyncio.get_running_loop()
 
@@ -78,8 +87,6 @@ async def _run(
     for number in _SIGNALS:
         loop.add_signal_handler(number, stop)
     ends = None if seconds is None else time.monotonic() + seconds
-    chores = Chores(session.config, session.place, session.logs)
-    showing = Showing(helm, chores)
     server = ControlServer(session.place.socket, showing.obey)
     await server.open()
     try:
@@ -95,10 +102,11 @@ async def _run(
             if left_s <= 0:
                 break
             await bell.wait(min(_pause_s(session), left_s, helm.pause_s, chores.pause_s, showing.pause_s))
+        session.stopping = True  # it does, also where its time is over or its data: whoever looks is told
         if session.failure is not None:
             raise session.failure
     finally:
-        showing.close()
+        showing.ending()
         chores.close()
         bell.leave()
         await server.close()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import IntEnum
 from typing import Any, Final, Literal, TypeAlias
 
@@ -13,6 +14,7 @@ from quarterdeck.kernel.vocabulary import (
     Decision,
     EventKind,
     Flag,
+    LedgerAccount,
     Metric,
     MetricLevel,
     Reason,
@@ -27,6 +29,7 @@ __all__ = ["Channel", "Fields", "Line", "Narrator", "Speaker", "money_text", "wo
 Channel: TypeAlias = Literal["system", "trading", "error"]
 Fields: TypeAlias = dict[str, object]
 Speaker: TypeAlias = Callable[[Any, int], tuple[Channel, str, Fields]]
+_CHARGED_MAX: Final = 256  # orders whose charges are remembered until their fill
 _COMMANDS: Final = (*range(EventKind.PAUSE, EventKind.THROTTLE_RESET + 1), EventKind.ACKNOWLEDGE)
 
 
@@ -63,6 +66,8 @@ class Narrator:
         self.names = directory(config)
         self._instruments: tuple[Instrument, ...] = market_instruments(config)
         self._exponent = config.base_exponent
+        self._purses = config.accounts
+        self._charges: dict[int, dict[tuple[int, int, int], str]] = {}  # by order, in words
         self._tell = tell
         self.states: Any = None  # where the records are applied to, once somebody says so
         self._speakers: dict[int, Speaker] = {
@@ -91,6 +96,7 @@ class Narrator:
             EventKind.CONNECTION: self._connection,
             EventKind.RECONCILED: self._reconciled,
             EventKind.FUNDING_PAYMENT: self._funding,
+            EventKind.CHARGE: self._charge,
             EventKind.SESSION_START: self._session,
             EventKind.SESSION_END: self._session,
         }
@@ -164,6 +170,9 @@ class Narrator:
         fields["fee"] = f"{instrument.units_to_money(int(record['fee'])).normalize():f}"
         fields["liquidity"] = "maker" if record["flags"] & Flag.MAKER else "taker"
         fields["trade_id"] = int(record["trade_id"])
+        charges = self._charges.get(int(record["order_id"]))
+        if charges is not None:
+            fields["charges"] = list(charges.values())
         return "trading", "ORDER_FILLED", fields
 
     def _ended(self, record: Any, kind: int) -> tuple[Channel, str, Fields]:
@@ -232,6 +241,23 @@ class Narrator:
         instrument = self._instruments[int(record["instrument"])]
         amount = f"{instrument.units_to_money(int(record['amount'])).normalize():f}"
         return "trading", EventKind(kind).name, {**self._place(record), "amount": amount}
+
+    def _charge(self, record: Any, kind: int) -> tuple[Channel, str, Fields]:
+        """What an attempt on a chain earned or paid. It comes before its order's fill, which tells it in a line."""
+        row, column = int(record["row"]), int(record["column"])
+        purse = self._purses[row]
+        received = LedgerAccount(column) is LedgerAccount.REALISED
+        units = int(record["amount"]) * (-1 if received else 1)
+        what = "earned" if received else word_of(LedgerAccount, column).lower()
+        amount = f"{Decimal(units).scaleb(-purse.exponent).normalize():f}"
+        order_id = int(record["tag"])
+        if order_id:
+            words = f"{what} {amount} {purse.currency}"
+            self._charges.setdefault(order_id, {})[row, column, int(record["trade_id"])] = words
+            while len(self._charges) > _CHARGED_MAX:
+                del self._charges[next(iter(self._charges))]
+        fields: Fields = {"order_id": order_name(order_id), **self._place(record), "what": what, "amount": amount}
+        return "trading", EventKind(kind).name, {**fields, "currency": purse.currency}
 
     def _session(self, record: Any, kind: int) -> tuple[Channel, str, Fields]:
         return "system", EventKind(kind).name, {"epoch": int(record["epoch"])}

@@ -53,8 +53,12 @@ class Showing:
             self._show()
         return answer
 
+    def ending(self) -> None:
+        """Shows the desk before it winds down, which may take a while."""
+        self._show()
+
     def close(self) -> None:
-        """Shows the desk once more: as it was left."""
+        """Shows the desk once more, with all that its winding down did: as it was left."""
         self._show(ended=True)
         if self._publisher is not None:
             self._publisher.close()

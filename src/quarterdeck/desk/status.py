@@ -9,40 +9,51 @@ from quarterdeck.journal import rfc3339
 from quarterdeck.kernel.compiled import source_hash
 from quarterdeck.kernel.layout import Records
 from quarterdeck.kernel.records import INSTRUMENTS, State
-from quarterdeck.kernel.vocabulary import BreakerStage, EventKind, InstrumentTerm
+from quarterdeck.kernel.vocabulary import BreakerStage, EventKind, LedgerAccount
 from quarterdeck.runtime.directory import Directory, directory
 from quarterdeck.runtime.opening import market_instruments
 
 __all__ = ["Profit", "positions", "profit", "standing", "status"]
 
 _PPB: Final = 1_000_000_000
+_BOOKS: Final = (  # of Profit's figures: the accounts whose sum each is, and its sign (income is negative when earned)
+    (-1, (LedgerAccount.REALISED,)),
+    (1, ()),
+    (1, (LedgerAccount.FEES, LedgerAccount.REBATES)),
+    (-1, (LedgerAccount.FUNDING,)),
+    (1, (LedgerAccount.GAS,)),
+    (1, (LedgerAccount.PREMIUM, LedgerAccount.BORROW)),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Profit:
-    """Desk money units. `funding` is what was received less what was paid; `fees` what was paid less rebates."""
+    """Desk money units. `funding` is what was received less what was paid; `fees` what was paid less rebates.
+
+    `gas` and `premium` (of loans, what was paid to borrow with it) are paid by attempts on a chain.
+    """
 
     realised: int
     unrealised: int
     fees: int
     funding: int
+    gas: int
+    premium: int
 
     @property
     def total(self) -> int:
-        return self.realised + self.unrealised - self.fees + self.funding
+        return self.realised + self.unrealised - self.fees + self.funding - self.gas - self.premium
 
 
 def profit(states: Records[State]) -> Profit:
-    """Sums the account's results over instruments, each at its currency's present rate."""
+    """Sums what the purses' books say, each at its currency's present rate: positions and charges alike."""
     state = states[0]
-    sums = [0, 0, 0, 0]
-    for index in range(int(state["instruments_count"])):
-        instrument = cast(Any, state["instruments"])[index]
-        rate = int(state["accounts"][int(instrument["terms"][InstrumentTerm.ACCOUNT])]["rate_ppb"])
-        net = instrument["net"]
-        figures = net["realised"], instrument["unrealised"], net["fees"], net["funding"]
-        for place, figure in enumerate(figures):
-            sums[place] += int(figure) * rate // _PPB
+    sums = [0] * len(_BOOKS)
+    for account in cast(Any, state["accounts"]):
+        rate, postings = int(account["rate_ppb"]), account["postings"]
+        for place, (sign, columns) in enumerate(_BOOKS):
+            figure = sign * sum(int(postings[column]) for column in columns) if columns else int(account["unrealised"])
+            sums[place] += figure * rate // _PPB
     return Profit(*sums)
 
 
@@ -106,6 +117,8 @@ def status(config: DeskConfig, states: Records[State], digest: bytes) -> dict[st
             "unrealised": money_text(result.unrealised, exponent, 4),
             "fees": money_text(result.fees, exponent, 4),
             "funding": money_text(result.funding, exponent, 4),
+            "gas": money_text(result.gas, exponent, 4),
+            "premium": money_text(result.premium, exponent, 4),
             "total": money_text(result.total, exponent, 4),
         },
         "positions": positions(states, config, names),

@@ -23,6 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, cast
 
+import requests
 from eth_account import Account
 
 from quarterdeck.config import DeskConfig
@@ -33,6 +34,7 @@ from quarterdeck.strategies.sessions import sessions_of
 from quarterdeck.twins.binance.command import SECRETS_VARIABLE
 from quarterdeck.venues.alpaca import keys as alpaca_keys
 from quarterdeck.venues.binance import keys as binance_keys
+from quarterdeck.venues.evm import wallet as evm_keys
 from quarterdeck.venues.hyperliquid import signing as hyperliquid_keys
 
 __all__ = ["RECIPES", "Recipe", "Twinned", "toml_text"]
@@ -42,6 +44,7 @@ _END_S: Final = 20.0
 _SECOND_NS: Final = 1_000_000_000
 _BEFORE_OPENING_S: Final = 30  # of the market
 _STARTING_S: Final = 20  # real seconds that a desk may take to start
+_CHAIN_BLOCK_S: Final = 12.0  # of the market's time, as on the main chain
 _PORT: Final = re.compile(r" listens at 127\.0\.0\.1:(\d+)")
 _CHILD: Final = "from quarterdeck.cli.tethered import main; main()"
 Say = Callable[[str], None]
@@ -53,7 +56,8 @@ class Recipe:
 
     `venues`: for each venue that it serves, by the name it has in the desk, the keys of its [[venues]] table beside
     name, address and limits. `given` goes to the environment of the twin, `kept` to that of this process. `opening_ns`
-    is when its market opens: its clock begins a little before. None: it begins at the real time.
+    is when its market opens: its clock begins a little before. None: it begins at the real time. `files` are what the
+    running twin says, by the path that it answers and the file in the desk's folder that it becomes.
     """
 
     arguments: Sequence[str]
@@ -61,6 +65,7 @@ class Recipe:
     given: Mapping[str, str] = field(default_factory=dict[str, str])
     kept: Mapping[str, str] = field(default_factory=dict[str, str])
     opening_ns: int | None = None
+    files: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def begins_ns(self, speed: float) -> int | None:
         """Returns where the market's clock begins: a desk that is still starting at the opening has missed it."""
@@ -110,11 +115,26 @@ def _alpaca(config: DeskConfig) -> Recipe:
     )
 
 
+def _evm(config: DeskConfig) -> Recipe:
+    """A chain with a market of its own, and an account with coin for gas, whose executor stands there already."""
+    key = "0x" + secrets.token_hex(32)
+    address = str(Account.from_key(key).address)
+    coin = sum(one.deposit for one in config.accounts if one.venue == "ethereum" and one.currency == "ETH")
+    fund = f"{address}={coin}"
+    return Recipe(
+        arguments=("evm", "--block", f"{_CHAIN_BLOCK_S:g}", "--fund", fund),
+        venues={"ethereum": {"kind": "evm"}},
+        kept={evm_keys.KEY_VARIABLE: key},
+        files={"/twin/universe": "config/universe.json"},
+    )
+
+
 RECIPES: Final[Mapping[str, Callable[[DeskConfig], Recipe]]] = {
     "hyperliquid": _hyperliquid,
     "binance": _binance,
     "binance-usdm": _binance,
     "alpaca": _alpaca,
+    "ethereum": _evm,
 }
 """By the name of the desk's venue."""
 
@@ -219,6 +239,8 @@ class Twinned:
         for make in dict.fromkeys(RECIPES[name] for name in tables):
             recipe = make(self._config)
             port = self._start(recipe)
+            for path, file in recipe.files.items():
+                self._fetch(port, path, self.folder / file)
             for name, keys in recipe.venues.items():
                 if name in tables:
                     for key in ("order_latency_ms", "response_latency_ms"):
@@ -243,12 +265,22 @@ class Twinned:
             os.environ[name] = value
         return child.port()
 
+    @staticmethod
+    def _fetch(port: int, path: str, file: Path) -> None:
+        answer = requests.get(f"http://127.0.0.1:{port}{path}", timeout=_END_S)
+        if not answer.ok:
+            raise DeskError(f"the twin answers {path} with status {answer.status_code}")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(answer.content)
+
     def _write(self, document: Document) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         for name in document.get("risk", {}).values():
             (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(self._config.folder / name, self.folder / name)
-        (self.folder / "desk.toml").write_text(toml_text(document), "utf-8")
+        unfinished = self.folder / "desk.toml.unfinished"
+        unfinished.write_text(toml_text(document), "utf-8")
+        unfinished.replace(self.folder / "desk.toml")  # whoever waits for it never sees half of it
 
     def _end(self) -> None:
         for child in self._children:

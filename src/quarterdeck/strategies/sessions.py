@@ -9,8 +9,6 @@ from bisect import bisect_right
 from functools import cache
 from typing import Any, Final, NamedTuple, cast
 
-import exchange_calendars
-
 from quarterdeck.errors import ConfigError
 
 __all__ = ["FIRST", "LAST", "Session", "Sessions", "sessions_of"]
@@ -52,6 +50,8 @@ class Sessions:
 @cache
 def sessions_of(exchange: str) -> Sessions:
     """Returns an exchange's sessions by its market identifier code, such as XNYS. ConfigError for an unknown one."""
+    import exchange_calendars  # noqa: PLC0415 - brings pandas; only desks of exchanges that close need it
+
     library = cast(Any, exchange_calendars)
     try:
         with warnings.catch_warnings():  # what the library asks of pandas is not ours to change

@@ -113,12 +113,20 @@ def _alpaca_market(config: DeskConfig, row: int, say: Say) -> Venue:
     return _alpaca(config, row, say, orders=False)
 
 
+def _evm(config: DeskConfig, row: int, say: Say) -> Venue:
+    """The key is one of the desk's credentials; what may be touched stands in its universe."""
+    from quarterdeck.venues.evm.opening import open_evm  # noqa: PLC0415 - loads web3, which other desks never need
+
+    return open_evm(config, row, say)
+
+
 _ADAPTERS: Final[dict[str, Callable[[DeskConfig, int, Say], Venue]]] = {
     "practice": _practice,
     "hyperliquid": _hyperliquid,
     "binance": _binance,
     "binance-usdm": _binance,
     "alpaca": _alpaca,
+    "evm": _evm,
 }
 _MARKETS: Final[dict[str, Callable[[DeskConfig, int, Say], Venue]]] = {
     "practice": _practice,

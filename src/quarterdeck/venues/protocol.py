@@ -24,6 +24,8 @@ class Capabilities:
     """Refuses a Place that arrives after its `expires_ns`. Without it a Place may arrive late by `latest_ms`."""
     latest_ms: int = 5_000
     """How long after it was sent a request may still take effect, where nothing bounds it."""
+    cancel_ms: int = 5_000
+    """How long a cancel may need until the order has ended, one way or the other: what a desk that stops waits for."""
 
 
 class Venue(Protocol):
