@@ -2,13 +2,14 @@
 
 import getpass
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from quarterdeck.cli.shared import Desk, JsonFlag, app, load, print_json
+from quarterdeck.cli.shared import Desk, Folder, JsonFlag, Person, Why, app, load, print_json
 
-__all__ = ["keys_app", "keys_list", "keys_remove", "keys_set"]
+__all__ = ["keys_app", "keys_compromise", "keys_list", "keys_remove", "keys_set"]
 
 keys_app = typer.Typer(no_args_is_help=True, help="Keep a desk's credentials in a file that age encrypts.")
 app.add_typer(keys_app, name="keys")
@@ -51,3 +52,33 @@ def keys_remove(desk: Desk, name: Name) -> None:
     kept = CredentialsFile(config.folder)
     kept.remove(name)
     sys.stdout.write(f"{name} is no longer in {kept.path}\n")
+
+
+@keys_app.command("compromise")
+def keys_compromise(
+    desk: Desk,
+    why: Why = "",
+    person: Person = None,
+    new_key: Annotated[
+        Path | None,
+        typer.Option("--new-key", metavar="FILE", help="Where the new key goes, instead of beside desk.toml."),
+    ] = None,
+    folder: Folder = None,
+) -> None:
+    """Others may have the key of a chain: lock the desk, make a new account, take everything to the safe address.
+
+    What leaves the account waits for a typed confirmation. The new key is written, never shown.
+    """
+    config = load(desk)
+    from quarterdeck.desk.compromise import Compromise  # noqa: PLC0415 - heavy for --help
+
+    case = Compromise(config, folder, lambda sentence: sys.stdout.write(f"{sentence}\n"))
+    case.lock(why, person)
+    case.renew(new_key)
+    sys.stdout.write(f"Type the safe address to take everything there: {case.safe}\n")
+    sys.stdout.flush()
+    if sys.stdin.readline().strip().lower() != case.safe.lower():
+        sys.stdout.write("that is not it: nothing was moved\n")
+        raise typer.Exit(1)
+    if not case.rescue():
+        raise typer.Exit(1)

@@ -6,7 +6,19 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from quarterdeck import __version__
-from quarterdeck.ops.api import admin, alerts, emergency, health, incidents, pages, people, settings, stream, trading
+from quarterdeck.ops.api import (
+    admin,
+    alerts,
+    attempts,
+    emergency,
+    health,
+    incidents,
+    pages,
+    people,
+    settings,
+    stream,
+    trading,
+)
 from quarterdeck.ops.api.problems import PROBLEM_TYPE, install_problems
 from quarterdeck.ops.api.routing import Entry, add_entries
 from quarterdeck.ops.api.shield import Shield
@@ -19,6 +31,7 @@ __all__ = ["ROUTES", "create_app"]
 ROUTES: Final[tuple[Entry, ...]] = (
     *health.ROUTES,
     *trading.ROUTES,
+    *attempts.ROUTES,
     *emergency.ROUTES,
     *settings.ROUTES,
     *alerts.ROUTES,
