@@ -16,8 +16,7 @@ from pathlib import Path
 import pytest
 
 from quarterdeck.config.ops import load_ops
-from quarterdeck.desk.wire import Command, Verb, ask
-from quarterdeck.ops.upkeep import Child, Patience, Upkeep, children_of
+from quarterdeck.ops.upkeep import Child, Patience, Upkeep, children_of, desk_runs
 from tests.desk.builders import desk_folder
 
 PATIENCE_S = 120.0
@@ -88,6 +87,35 @@ def test_one_that_dies_is_started_again_later_and_later_and_then_given_up(tmp_pa
         "died (exit code 1): no luck today; started again in 0.04 s",
         "died (exit code 1): no luck today; given up after 4 deaths in a row",
     ]
+
+
+def test_one_that_is_not_to_be_started_again_is_given_up_when_it_dies(tmp_path: Path, said: Said) -> None:
+    assert Upkeep([child("once", "raise SystemExit(1)", again=False)], tmp_path, said, QUICK).run() == 1
+    assert said.about("once")[1:] == ["died (exit code 1); it is not started again"]
+
+
+def test_an_end_without_a_signal_hastens_nobody(tmp_path: Path, said: Said) -> None:
+    """As a demo whose time is over says it, while a person says so too: what ends in order is not killed."""
+    slow = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.5), sys.exit(0))); {then}"
+    ready = tmp_path / "ready"
+    then = f"open({str(ready)!r}, 'w').close(); time.sleep(60)"
+    keep = Upkeep([child("slow", slow.format(then=then))], tmp_path, said, QUICK)
+
+    def stop() -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not ready.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        keep.stop()
+
+    def insist() -> None:
+        keep.stop()
+        os.kill(os.getpid(), signal.SIGINT)
+        keep.stop()
+
+    said.when("told to end", insist)
+    threading.Thread(target=stop).start()
+    assert keep.run() == 0
+    assert said.about("slow")[1:] == ["told to end", "ended in order"]
 
 
 def test_one_that_was_steady_begins_to_count_anew(tmp_path: Path, said: Said) -> None:
@@ -203,14 +231,12 @@ def command_line(floor: Path) -> Iterator[CommandLine]:
         line.end()
 
 
-def answers(floor: Path) -> int:
-    """Waits until the desk answers; returns its process."""
-    socket, deadline = floor / "steady" / "data" / "control.sock", time.monotonic() + PATIENCE_S
-    while not socket.exists():
+def answers(floor: Path) -> None:
+    """Waits until the desk answers: one that was killed left its socket behind, the next one opens its own late."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not desk_runs(floor / "steady"):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    origin = ask(socket, "steady", Command(verb=Verb.STATUS), PATIENCE_S)
-    return int(str(origin.get("epoch", 0)))
 
 
 def test_up_starts_restarts_and_winds_down(floor: Path, command_line: CommandLine) -> None:

@@ -9,6 +9,7 @@ nothing else that the ops plane waits for stands in front of a kill.
 import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from typing import Final, TypeAlias
 
 import msgspec
@@ -28,12 +29,24 @@ _UNSAID: Final = ("person", "origin", "why")  # what a second person's approval 
 
 def approval_words(command: Command) -> str:
     """What a second person approves: the command itself, in one line, as it must then be given."""
+    plain = {name: _as_said(value) for name, value in command.settings.items()}
     said = {
         field: value
-        for field, value in msgspec.structs.asdict(command).items()
+        for field, value in msgspec.structs.asdict(msgspec.structs.replace(command, settings=plain)).items()
         if field not in _UNSAID and value not in (None, "", False, {})
     }
     return msgspec.json.encode(said, order="sorted").decode()
+
+
+def _as_said(value: object) -> object:
+    """A number in one way of writing it: who asks for -500 and who then says "-500.0" mean the same."""
+    if isinstance(value, bool):
+        return value
+    try:
+        number = Decimal(str(value))
+    except ArithmeticError:
+        return value
+    return f"{number.normalize():f}" if number.is_finite() else value
 
 
 class Commander:

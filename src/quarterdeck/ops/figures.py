@@ -196,7 +196,10 @@ class DeskFigures(msgspec.Struct, frozen=True, kw_only=True):
     backup: dict[str, object]
     lease: dict[str, object] | None
     durable_sequence: int = 0  # records below it are on the medium
+    gas: Decimal = Decimal(0)  # paid for transactions on a chain
+    premium: Decimal = Decimal(0)  # paid for what was borrowed
     pid: int | None = None  # of the process that showed this
     started_ns: int | None = None  # when that began to show itself, this machine's clock
     turns: tuple[int, ...] = ()  # of its loop since then, by length: entry n counts those of at most 2**n ns
+    checked: tuple[int, ...] = ()  # requests by how long the kernel took for each, as `turns`; live desks say it
     latency: dict[str, dict[str, tuple[int, ...]]] = {}  # venue -> submit, cancel, amend, ask -> answers, as `turns`

@@ -4,17 +4,18 @@ Everything lies in one folder: a folder for each desk, ops.toml, and a token for
 may do everything is made for the console, with a password that is said once.
 """
 
-import os
+import contextlib
 import secrets
-import signal
 import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from quarterdeck.config import DeskConfig
+from quarterdeck.config import DESK_FILE, DeskConfig
 from quarterdeck.config.ops import OPS_FILE, OpsConfig, load_ops
 from quarterdeck.errors import QuarterdeckError
 from quarterdeck.ops.access import Gate, Role
@@ -45,6 +46,8 @@ def show_floor(
 ) -> int:
     """Runs until Ctrl-C, or until `seconds` after every desk trades; returns the exit code.
 
+    It ends before that when one of its processes is given up while others still start.
+
     `command` is how quarterdeck is called, tethered. To be called in the main thread.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -54,7 +57,7 @@ def show_floor(
     _introduce(load_ops(folder), desks[0].operators.people[0], console_port, port, say)
 
     def ready() -> bool:
-        return all((folder / name / "desk.toml").is_file() for name in names)
+        return all((folder / name / DESK_FILE).is_file() for name in names)
 
     place = str(folder)
     children = [
@@ -63,21 +66,26 @@ def show_floor(
     ]
     children.append(_child("ops", (*command, "ops", place), 1, ready))
     children.append(_child("console", (*command, "console", place), 2, ready))
-    ended = threading.Event()
-    watching = folder, names, ready, (port, console_port), say, seconds, ended
-    watcher = threading.Thread(target=_watch, args=watching, name="watcher", daemon=True)
-    watcher.start()
-    try:
-        return Upkeep(children, folder / "logs", say).run()
-    finally:
-        ended.set()
-        watcher.join()
-        _last_words(folder, names, say)
+    upkeep, ended = Upkeep(children, folder / "logs", say), threading.Event()
+    floor = _Floor(folder, names, children, ready, (port, console_port), say)
+    with ThreadPoolExecutor(1, "watcher") as pool:
+        watching = pool.submit(floor.watch, seconds, ended)
+        watching.add_done_callback(lambda _: upkeep.stop())  # the time is over, or there is nothing to watch
+        try:
+            code = upkeep.run()
+        finally:
+            ended.set()
+    floor.last_words()
+    watching.result()  # what kept it from watching, if something did
+    return code
 
 
 def _child(name: str, argv: Sequence[str], rank: int = 0, after: Callable[[], bool] = lambda: True) -> Child:
-    """A demo leaves nothing behind, however it ends: `command` listens to its standard input."""
-    return Child(name, argv, rank, after=after, tethered=True)
+    """A demo leaves nothing behind, however it ends: `command` listens to its standard input.
+
+    A desk that died is not started again: the twins that it traded on are gone with it.
+    """
+    return Child(name, argv, rank, after=after, tethered=True, again=rank > 0)
 
 
 def _settings(names: Sequence[str], port: int, console_port: int) -> str:
@@ -121,40 +129,60 @@ def _listens(port: int) -> bool:
         return line.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _watch(
-    folder: Path,
-    names: Sequence[str],
-    ready: Callable[[], bool],
-    ports: Sequence[int],
-    say: _Say,
-    seconds: float | None,
-    ended: threading.Event,
-) -> None:
-    """Says every few seconds how the desks stand; ends the demo when its time is over."""
-    while not ready():
-        if ended.wait(_LOOK_S):
-            return
-    desks = Desks.load([folder / name for name in names])
-    ends = told = None
-    while not ended.wait(_LOOK_S):
-        seen = {name: see(desk) for name, desk in desks.items()}
-        now = time.monotonic()
-        trading = all(one is not None and one.recovered for one in seen.values())
-        if ends is None and trading and all(map(_listens, ports)):
-            ends = float("inf") if seconds is None else now + seconds
-            say("every desk trades, and API and console answer")
-        if told is None or now - told >= _EVERY_S:
-            told = now
-            _tell(seen, say)
-        if ends is not None and now >= ends:
-            os.kill(os.getpid(), signal.SIGTERM)
-            break
-    desks.close()
+@dataclass(frozen=True, slots=True)
+class _Floor:
+    """What is watched: the desks by name, all processes, and the two ports that are to answer."""
 
+    folder: Path
+    names: Sequence[str]
+    children: Sequence[Child]
+    ready: Callable[[], bool]
+    ports: Sequence[int]
+    say: _Say
 
-def _tell(seen: Mapping[str, DeskFigures | None], say: _Say) -> None:
-    for name, one in seen.items():
-        say(f"{name:14} {'starts' if one is None else _sentence(one)}")
+    def watch(self, seconds: float | None, ended: threading.Event) -> None:
+        """Says every few seconds how the desks stand; returns when the demo's time is over, or when it `ended`."""
+        while not self.ready():
+            if self._lost() or ended.wait(_LOOK_S):
+                return
+        with contextlib.closing(self._desks()) as desks:
+            ends = told = None
+            while not ended.wait(_LOOK_S):
+                seen = {name: see(desk) for name, desk in desks.items()}
+                now = time.monotonic()
+                trading = all(one is not None and one.recovered for one in seen.values())
+                if ends is None and trading and all(map(_listens, self.ports)):
+                    ends = float("inf") if seconds is None else now + seconds
+                    self.say("every desk trades, and API and console answer")
+                if told is None or now - told >= _EVERY_S:
+                    told = now
+                    self._tell(seen)
+                if self._lost() if ends is None else now >= ends:
+                    return
+
+    def last_words(self) -> None:
+        """How the desks were left, and where everything is."""
+        if self.ready():
+            with contextlib.closing(self._desks()) as desks:
+                self._tell({name: see(desk) for name, desk in desks.items()})
+        self.say(f"everything of this demo lies in {self.folder}: logs, journals, the ops plane's own files")
+        if self.ready():
+            first = self.folder / self.names[0]
+            self.say(f"look back: quarterdeck replay {first}; quarterdeck journal verify {first}")
+
+    def _desks(self) -> Desks:
+        return Desks.load([self.folder / name for name in self.names])
+
+    def _lost(self) -> bool:
+        """Whether one of the processes is not kept any more. Before all of them run there is no floor then."""
+        lost = [f"{child.name} ({child.over})" for child in self.children if child.over]
+        if lost:
+            self.say(f"the demo ends, without {', '.join(lost)}")
+        return bool(lost)
+
+    def _tell(self, seen: Mapping[str, DeskFigures | None]) -> None:
+        for name, one in seen.items():
+            self.say(f"{name:14} {'starts' if one is None else _sentence(one)}")
 
 
 def _sentence(one: DeskFigures) -> str:
@@ -166,13 +194,3 @@ def _sentence(one: DeskFigures) -> str:
         f"equity {one.equity:,.2f} {one.base_currency} ({one.pnl_day:+,.2f} today), {orders} orders, {fills} fills,"
         f" {one.open_orders} open, {held}{stage}"
     )
-
-
-def _last_words(folder: Path, names: Sequence[str], say: _Say) -> None:
-    if not all((folder / name / "desk.toml").is_file() for name in names):
-        return
-    desks = Desks.load([folder / name for name in names])
-    _tell({name: see(desk) for name, desk in desks.items()}, say)
-    desks.close()
-    say(f"everything of this demo lies in {folder}: logs, journals, the ops plane's own files")
-    say(f"look back: quarterdeck replay {folder / names[0]}; quarterdeck journal verify {folder / names[0]}")

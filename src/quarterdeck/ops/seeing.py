@@ -4,11 +4,13 @@
 console, metrics, health, alerts) comes from here.
 """
 
-from typing import Any, Final
+from dataclasses import asdict
+from typing import Any, Final, cast
 from weakref import WeakKeyDictionary
 
 from quarterdeck.config import DeskConfig
 from quarterdeck.desk.publishing import Edition
+from quarterdeck.desk.status import profit
 from quarterdeck.errors import OpsError
 from quarterdeck.kernel.vocabulary import (
     DeskLimit,
@@ -118,6 +120,7 @@ def _process(of: Statement) -> dict[str, Any]:
         "pid": words.get("pid"),
         "started_ns": words.get("started_ns"),
         "turns": tuple(turns),
+        "checked": tuple(words.get("checked") or ()),
         "latency": {venue: {kind: tuple(counts) for kind, counts in kinds.items()} for venue, kinds in latency.items()},
         "recovered": bool(words.get("recovered", False)),
         "stopping": bool(words.get("stopping", False)),
@@ -133,13 +136,8 @@ def _process(of: Statement) -> dict[str, Any]:
 
 
 def _money(of: Statement) -> dict[str, Any]:
-    """Results are summed over instruments, each at its currency's present rate."""
-    sums = {"realised": 0, "unrealised": 0, "fees": 0, "funding": 0}
-    for market in of.markets:
-        sums["realised"] += market.desk_units(market.net.realised)
-        sums["unrealised"] += market.desk_units(market.unrealised)
-        sums["fees"] += market.desk_units(market.net.fees)
-        sums["funding"] += market.desk_units(market.net.funding)
+    """Results are those of the purses' books, as the desk itself says them, each at its currency's present rate."""
+    sums = asdict(profit(cast(Any, [of.state])))
     cash = 0
     for row in range(of.whole("accounts_count")):
         account = of.state["accounts"][row]

@@ -1,7 +1,8 @@
 """The ops plane's own memory: one database, SQLite in its folder or the PostgreSQL that OPS_DATABASE_URL names.
 
-Each room of the plane adds its tables to METADATA in a module `tables.py` of its own. Nothing in here is needed to kill
-a desk: who cannot reach it still has the command line.
+Each room of the plane says its tables to METADATA in a module `tables.py` of its own; `migrations/` makes and changes
+them in the database, step by step. Nothing in here is needed to kill a desk: who cannot reach it still has the command
+line.
 """
 
 import fcntl
@@ -15,6 +16,7 @@ from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from quarterdeck.errors import OpsError
+from quarterdeck.ops.schema import bring_up_to_date
 
 __all__ = ["DATABASE_VARIABLE", "METADATA", "Store"]
 
@@ -26,7 +28,10 @@ _LOCK_KEY: Final = 0x7164_6F70  # any number that nobody else locks
 
 
 class Store:
-    """Opens the database and makes its tables. OpsError where it cannot be used; a password is not shown."""
+    """Opens the database and brings its tables to the newest version. A password in its address is not shown.
+
+    OpsError: it cannot be used, or a newer program has made its tables.
+    """
 
     def __init__(self, folder: Path, url: str | None = None) -> None:
         said = url or os.environ.get(DATABASE_VARIABLE) or f"sqlite:///{folder / _FILE}"
@@ -44,10 +49,11 @@ class Store:
             _durable_sqlite(self._engine)
         else:
             self._engine = create_engine(parsed, pool_pre_ping=True, connect_args={"connect_timeout": 5})
-        with self._errors(), self._alone(Path(parsed.database or "")), self._engine.begin() as line:
-            if not self._sqlite:
-                line.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
-            METADATA.create_all(line)
+        try:
+            self._bring_up_to_date(Path(parsed.database or ""))
+        except BaseException:
+            self.close()
+            raise
 
     @contextmanager
     def writing(self) -> Generator[Connection]:
@@ -62,6 +68,14 @@ class Store:
 
     def close(self) -> None:
         self._engine.dispose()
+
+    def _bring_up_to_date(self, file: Path) -> None:
+        with self._errors(), self._alone(file), self._engine.begin() as line:
+            if self._sqlite:  # the driver begins no transaction for a change of tables
+                line.exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                line.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+            bring_up_to_date(line)
 
     @contextmanager
     def _alone(self, file: Path) -> Generator[None]:

@@ -8,10 +8,11 @@ The children are sessions of their own: a Ctrl-C reaches this process alone, and
 trading. A desk that runs already is left alone.
 """
 
+import contextlib
 import os
+import queue
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -55,7 +56,7 @@ class Child:
     """One process. `rank` is when it ends, the lowest first. `runs` tells whether it runs already, by somebody else.
 
     It is started once `after` is true: what it stands on is there. A `tethered` one is given a standard input that ends
-    when this process does, however it ends.
+    when this process does, however it ends. One that is not to be started `again` after a death is given up at once.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Child:
     runs: Callable[[], bool] = lambda: False
     after: Callable[[], bool] = lambda: True
     tethered: bool = False
+    again: bool = True
     over: str = ""
     """Why it is not started again; empty while it is kept."""
     failed: bool = False
@@ -115,11 +117,13 @@ class Upkeep:
         self._folder, self._say = folder, say
         self._patience = patience or Patience()
         self._environment = dict(os.environ if environment is None else environment)
-        self._wake = threading.Event()
-        self._stops = 0  # how often somebody asked for the end
+        # A signal's handler may put into it whatever it interrupted; at an Event's lock it could wait for itself.
+        self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._stops = 0  # how often a person asked for the end
+        self._ending = False
 
     def run(self, seconds: float | None = None) -> int:
-        """Runs until a signal, until `seconds` have passed, or until nothing is left; returns the exit code.
+        """Runs until a signal or `stop`, until `seconds` have passed, or until nothing is left; returns the exit code.
 
         To be called in the main thread. 1: something was refused or given up, or had to be killed in the end.
         """
@@ -128,28 +132,39 @@ class Upkeep:
         before = {number: signal.signal(number, self._asked_to_end) for number in _SIGNALS}
         before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, self._somebody_died)
         try:
-            while not self._stops and any(not child.over for child in self.children):
+            while not self._ending:
                 self._look()
                 now = time.monotonic()
-                if now >= ends:
+                if now >= ends or all(child.over for child in self.children):
                     break
                 due = min(
                     (child.due_s for child in self.children if self._waiting(child) and child.after()), default=ends
                 )
-                self._wake.wait(max(0.0, min(due, ends, now + 1.0) - now))
-                self._wake.clear()
+                self._rest(max(0.0, min(due, ends, now + 1.0) - now))
         finally:
             self._wind_down()
             for number, handler in before.items():
                 signal.signal(number, handler)
         return int(any(child.failed for child in self.children))
 
+    def stop(self) -> None:
+        """Ends the run in order, from any thread. It makes no haste, however often it is said."""
+        self._ending = True
+        self._wake.put(None)
+
     def _asked_to_end(self, _number: int, _frame: FrameType | None) -> None:
         self._stops += 1
-        self._wake.set()
+        self.stop()
 
     def _somebody_died(self, _number: int, _frame: FrameType | None) -> None:
-        self._wake.set()
+        self._wake.put(None)
+
+    def _rest(self, seconds: float) -> None:
+        """Returns after that time, or as soon as something has happened."""
+        with contextlib.suppress(queue.Empty):
+            self._wake.get(timeout=seconds)
+            for _ in range(self._wake.qsize()):
+                self._wake.get_nowait()
 
     @staticmethod
     def _waiting(child: Child) -> bool:
@@ -160,7 +175,7 @@ class Upkeep:
         for child in self.children:
             if child.process is not None and (code := child.process.poll()) is not None:
                 self._died(child, code)
-            if self._waiting(child) and child.due_s <= time.monotonic() and child.after() and not self._stops:
+            if self._waiting(child) and child.due_s <= time.monotonic() and child.after() and not self._ending:
                 self._start(child)
 
     def _start(self, child: Child) -> None:
@@ -203,6 +218,10 @@ class Upkeep:
     def _buried(self, child: Child, why: str) -> None:
         """After a death: again later, or never."""
         child.deaths += 1
+        if not child.again:
+            child.over, child.failed = "died", True
+            self._say(f"{child.name}: {why}; it is not started again")
+            return
         if child.deaths > self._patience.deaths:
             child.over, child.failed = "given up", True
             self._say(f"{child.name}: {why}; given up after {child.deaths} deaths in a row")
@@ -232,8 +251,7 @@ class Upkeep:
                 for child in left:
                     self._say(f"{child.name}: did not end in time; killed")
                     _signal(child, signal.SIGKILL)
-            self._wake.wait(0.2)
-            self._wake.clear()
+            self._rest(0.2)
             left = [child for child in left if not self._ended(child)]
 
     def _ended(self, child: Child) -> bool:

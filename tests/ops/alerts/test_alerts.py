@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from quarterdeck.capture.catalogue import Catalogue
-from quarterdeck.capture.command import capture_folder
-from quarterdeck.capture.sessions import Began, Ended, write_session
+from quarterdeck.capture.sessions import Began, Ended, capture_folder, write_session
 from quarterdeck.desk.wire import Command, Verb
 from quarterdeck.errors import OpsError
 from quarterdeck.ops.alerts.alerts import Alerts

@@ -24,6 +24,9 @@ ENDS = ("/api/admin/shutdown",)  # who may do it would end the desk of all other
 CHECKS = (status_code_conformance, content_type_conformance, response_schema_conformance)
 document = create_app(cast(Any, SimpleNamespace(log_refused=None))).openapi()
 schema = schemathesis.openapi.from_dict(document)
+# The edges of every parameter are tried once: a desk's own routes are the same functions under a longer path.
+again = schemathesis.openapi.from_dict(document)
+again.config.phases.coverage.enabled = False
 
 
 def fuzzed(examples: int) -> settings:
@@ -39,8 +42,8 @@ def test_what_the_document_says_is_what_is_answered(case: schemathesis.Case, sha
     ask(case, shared_rig)
 
 
-@schema.include(path_regex=r"^/desks/\{desk\}/").exclude(path_regex=SLOW).parametrize()
-@fuzzed(1)
+@again.include(path_regex=r"^/desks/\{desk\}/").exclude(path_regex=SLOW).parametrize()
+@fuzzed(2)
 def test_a_desks_own_routes_answer_as_the_others_do(case: schemathesis.Case, shared_rig: Rig) -> None:
     case.path_parameters["desk"] = "alpha"
     ask(case, shared_rig)

@@ -57,7 +57,7 @@ def test_money_is_what_the_desk_says_of_itself(shown: Shown) -> None:
     assert money_text(int(found.equity * units), exponent) == said["equity"]
     pnl: Any = said["pnl"]
     result = profit(shown.session.desk.states)
-    for name in ("realised", "unrealised", "fees", "funding"):
+    for name in ("realised", "unrealised", "fees", "funding", "gas", "premium"):
         assert int(getattr(found, name) * units) == getattr(result, name)
         assert money_text(int(getattr(found, name) * units), exponent, 4) == pnl[name]
     assert found.unrealised != 0
@@ -217,7 +217,7 @@ def test_money_in_another_currency_is_at_its_present_rate(shown: Shown) -> None:
     states[0]["accounts"][0]["rate_ppb"] = 1_500_000_000
     found = figures(Edition(1, shown.session.vitals(), states), shown.config, shown.desk.names, True)
     units, result = 10**shown.config.base_exponent, profit(states)
-    for name in ("realised", "unrealised", "fees", "funding"):
+    for name in ("realised", "unrealised", "fees", "funding", "gas", "premium"):
         assert int(getattr(found, name) * units) == getattr(result, name)
     assert found.cash == found.purses[0].cash * Decimal("1.5")
     assert found.exposure == found.feeds[0].exposure == found.positions[0].value

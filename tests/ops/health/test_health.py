@@ -59,8 +59,9 @@ def check(shown: Shown, subset: str | None = None, **options: Any) -> HealthRepo
 
 
 def test_a_running_desk_has_all_components(shown: Shown, store: Store, tmp_path: Path) -> None:
+    """Whatever room the disk of the machine has that tests it."""
     shown.publish()
-    report = check(shown, store=store, folder=tmp_path)
+    report = check(shown, store=store, folder=tmp_path, thresholds=Thresholds(disk_free_share=Decimal(0)))
     assert set(report.components) == {
         "process", "recovery", "venue:hyperliquid", "feed", "risk", "orders", "journal", "backup",
         "cpu", "memory", "disk", "clock", "database",

@@ -6,10 +6,11 @@ And `quarterdeck.ops.metrics.catalogue`, `quarterdeck.ops.metrics.gauges`, `quar
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -70,7 +71,7 @@ def total(found: Samples, name: str, **labels: str) -> float:
 
 def scrape(shown: Shown, store: Store) -> Samples:
     shown.publish()
-    metrics = Metrics({"xrpliquid": shown.desk}, store)
+    metrics = Metrics({"xrpliquid": shown.desk}, store, fresh_s=0)
     try:
         return samples(metrics.collect())
     finally:
@@ -122,12 +123,25 @@ def test_answers_of_venues_are_measured_by_the_desk(shown: Shown, store: Store) 
     answers = [0] * 41
     answers[27] = 3  # of up to 134 ms
     shown.publish(latency={"venues": {"hyperliquid": {"submit": answers}}})
-    metrics = Metrics({"xrpliquid": shown.desk}, store)
+    metrics = Metrics({"xrpliquid": shown.desk}, store, fresh_s=0)
     found = samples(metrics.collect())
     metrics.close()
     labels = {"endpoint": "hyperliquid", "method": "submit"}
     assert value(found, "broker_api_latency_seconds_bucket", le=repr(2**27 / 1e9), **labels) == 3
     assert value(found, "broker_api_latency_seconds_bucket", le=repr(2**26 / 1e9), **labels) == 0
+
+
+def test_what_the_rails_take_is_measured_by_live_desks(shown: Shown, store: Store) -> None:
+    assert total(scrape(shown, store), "risk_check_latency_seconds_bucket") == 0  # a paper desk does not say it
+    checked = [0] * 41
+    checked[12], checked[16] = 7, 1  # of up to 4 us, and 65 us
+    shown.publish(checked=checked)
+    metrics = Metrics({"xrpliquid": shown.desk}, store, fresh_s=0)
+    found = samples(metrics.collect())
+    metrics.close()
+    for bucket, many in ((11, 0), (12, 7), (15, 7), (16, 8)):
+        assert value(found, "risk_check_latency_seconds_bucket", le=repr(2**bucket / 1e9)) == many
+    assert value(found, "risk_check_latency_seconds_bucket", le="+Inf") == 8
 
 
 def test_counters_are_the_journals(shown: Shown, store: Store) -> None:
@@ -164,7 +178,7 @@ def test_counters_are_the_same_after_a_restart_and_in_another_process(shown: Sho
         if key[0] in counted and "process" not in key[0]:
             assert again[key] == figure, key
     shown.publish()
-    one, other = (Metrics({"xrpliquid": shown.desk}, store) for _ in range(2))
+    one, other = (Metrics({"xrpliquid": shown.desk}, store, fresh_s=0) for _ in range(2))
     try:
         for _ in range(3):
             before = int(shown.state["kinds"][EventKind.ORDER_REQUEST])
@@ -216,12 +230,50 @@ def test_what_another_process_counted_is_taken_over(tmp_path: Path, store: Store
     other.close()
 
 
+def test_a_page_serves_everybody_for_a_moment_and_no_longer(shown: Shown, store: Store) -> None:
+    shown.publish()
+    metrics = Metrics({"xrpliquid": shown.desk}, store, fresh_s=3600)
+    first = metrics.collect()
+    with ThreadPoolExecutor(4) as threads:
+        assert [page is first for page in threads.map(lambda _: metrics.collect(), range(8))] == [True] * 8
+    before = int(shown.state["kinds"][EventKind.ORDER_REQUEST])
+    shown.pump(lambda state: state["kinds"][EventKind.ORDER_REQUEST] > before)
+    shown.publish()
+    assert metrics.collect() is first
+    metrics.close()
+    assert total(scrape(shown, store), "quarterdeck_signals_total") > total(samples(first), "quarterdeck_signals_total")
+
+
+def test_what_is_stored_now_and_then_is_counted_all_the_same(tmp_path: Path, store: Store) -> None:
+    """Two processes, neither of which stores before its time, and a third that begins from what was stored."""
+    line = b'{"event":"SIGNAL_GENERATED","strategy":"BUY"}\n'
+    log, now = tmp_path / "trading.log", [0.0]
+    log.write_bytes(line)
+    one, other = (LogCounts(store, "desk", tmp_path, 5.0, lambda: now[0]) for _ in range(2))
+
+    def stored() -> int:
+        with store.reading() as reading:
+            return int(cast(Any, reading.execute(select(COUNTS.c.generation)).scalar()))
+
+    for number in range(2, 30):
+        now[0] += 1.0
+        with log.open("ab") as file:
+            file.write(line)
+        for counts in (one, other):
+            assert counts.catch_up().counters["quarterdeck_signals_total"] == {"BUY": number}
+    assert 5 <= stored() <= 7
+    third = LogCounts(store, "desk", tmp_path, 5.0, lambda: now[0])
+    assert third.catch_up().counters["quarterdeck_signals_total"] == {"BUY": 29}
+    for counts in (one, other, third):
+        counts.close()
+
+
 def test_a_store_that_fails_takes_only_its_own_samples_along(shown: Shown, tmp_path: Path) -> None:
     broken = Store(tmp_path, f"sqlite:///{tmp_path / 'ops.sqlite'}")
     with broken.writing() as line:
         COUNTS.drop(line)
     shown.publish()
-    metrics = Metrics({"xrpliquid": shown.desk}, broken)
+    metrics = Metrics({"xrpliquid": shown.desk}, broken, fresh_s=0)
     found = samples(metrics.collect())
     metrics.close()
     broken.close()
@@ -251,7 +303,7 @@ def test_what_a_desk_shows_may_be_unreadable(shown: Shown, store: Store) -> None
     kept = path.with_name("kept")
     path.rename(kept)
     path.write_bytes(b"nonsense")
-    metrics = Metrics({"xrpliquid": shown.desk}, store)
+    metrics = Metrics({"xrpliquid": shown.desk}, store, fresh_s=0)
     found = samples(metrics.collect())
     metrics.close()
     kept.replace(path)

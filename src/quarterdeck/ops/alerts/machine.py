@@ -10,8 +10,7 @@ import msgspec
 import psutil
 
 from quarterdeck.backup.schedule import last_backup_ns
-from quarterdeck.capture.command import capture_folder
-from quarterdeck.capture.sessions import read_sessions
+from quarterdeck.capture.sessions import capture_folder, read_sessions
 from quarterdeck.errors import DataError
 from quarterdeck.ops.desks import SeenDesk
 

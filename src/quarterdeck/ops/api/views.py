@@ -198,13 +198,15 @@ def _pnl(desks: Sequence[DeskFigures]) -> dict[str, Decimal]:
         "unrealized": sum((desk.unrealised for desk in desks), _ZERO),
         "fees": sum((desk.fees for desk in desks), _ZERO),
         "funding": sum((desk.funding for desk in desks), _ZERO),
+        "gas": sum((desk.gas for desk in desks), _ZERO),
+        "premium": sum((desk.premium for desk in desks), _ZERO),
         "today": sum((desk.pnl_day for desk in desks), _ZERO),
     }
 
 
 def gain(desk: DeskFigures) -> Decimal:
     """What the desk has made since its first session, costs taken off."""
-    return desk.realised + desk.unrealised - desk.fees + desk.funding
+    return desk.realised + desk.unrealised - desk.fees + desk.funding - desk.gas - desk.premium
 
 
 def summary(desk: DeskFigures) -> dict[str, object]:

@@ -18,7 +18,7 @@ from typing import Final
 
 import psutil
 
-from quarterdeck.capture.command import capture_folder
+from quarterdeck.capture.sessions import capture_folder
 from quarterdeck.checks.stores import REDIS_VARIABLE
 from quarterdeck.config.ops import Thresholds
 from quarterdeck.errors import OpsError, QuarterdeckError

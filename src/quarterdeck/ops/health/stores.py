@@ -8,8 +8,7 @@ from typing import Final
 from sqlalchemy import text
 
 from quarterdeck.backup.schedule import last_backup_ns
-from quarterdeck.capture.command import capture_folder
-from quarterdeck.capture.days import Day, days_in
+from quarterdeck.capture.sessions import capture_folder
 from quarterdeck.checks.findings import Findings, Level
 from quarterdeck.checks.stores import check_database, check_redis
 from quarterdeck.config import DeskConfig
@@ -78,6 +77,8 @@ def backups(config: DeskConfig, root: Path, found: DeskFigures | None, allowed_h
 
 def captured(root: Path, what: str) -> Found:
     """How fresh the captured ticks, or funding, are: fresh, stale, empty or missing."""
+    from quarterdeck.capture.days import Day, days_in  # noqa: PLC0415 - it brings Parquet, where a desk is captured
+
     allowed_s, tables = _CAPTURED[what]
     folder = capture_folder(root)
     days = days_in(folder)

@@ -50,6 +50,9 @@ _INTRADAY: Final = {
     "order_submit_latency_seconds": Metric(
         "histogram", "From the order to the venue's acceptance, the desk's time.", ("symbol", "side")
     ),
+    "risk_check_latency_seconds": Metric(
+        "histogram", "What the kernel takes for one request: rails, account, journal's buffer. Live desks measure it."
+    ),
     "broker_api_latency_seconds": Metric(
         "histogram", "From a request to the venue's answer; the endpoint is the venue.", ("endpoint", "method")
     ),
@@ -145,5 +148,4 @@ CATALOGUE: Final[dict[str, Metric]] = {**_HAT_MANIFESTO, **_INTRADAY, **_HMM_OPS
 
 ABSENT: Final[dict[str, str]] = {
     "governance_rule_tripped_total": "policies are governance's, which is not built yet",
-    "risk_check_latency_seconds": "the rails run inside one compiled call; quarterdeck_loop_turn_seconds has it whole",
 }

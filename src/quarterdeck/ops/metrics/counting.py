@@ -1,9 +1,11 @@
 """Counts what a desk's logs tell, across scrapes, restarts and processes: each line once.
 
 The places in the logs and the counts are one document, stored by compare-and-swap: of two processes that have read the
-same lines one stores them, and the other takes over what that one has stored.
+same lines one stores them, and the other takes over what that one has stored. In between each counts for itself, in
+memory, and both say the same: a document that was not stored is read again from the logs by whoever needs it.
 """
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -26,10 +28,22 @@ _TRIES: Final = 3
 
 
 class LogCounts:
-    """One desk's. `unreadable` counts lines that were no JSON objects, since this process began."""
+    """One desk's. `unreadable` counts lines that were no JSON objects, since this process began.
 
-    def __init__(self, store: Store, desk: str, logs: Path) -> None:
+    The store is asked, and what was read is stored, at most every `save_s` seconds, and when a log has been rolled.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        desk: str,
+        logs: Path,
+        save_s: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._store, self._desk, self._logs = store, desk, logs
+        self._save_s, self._clock = save_s, clock
+        self._looked_s: float | None = None  # when the store was asked last
         self._tally = Tally()
         self._generation: int = 0
         self._changed = False  # what is not stored yet
@@ -42,11 +56,15 @@ class LogCounts:
         `sample` adds what it has to the document and returns whether it had anything.
         OpsError: the store cannot be used; what was counted last is in `tally`.
         """
+        before = {log: tail.place.inode for log, tail in self._tails.items()}
         for _ in range(_TRIES):
-            self._follow_store()
+            due = self._looked_s is None or self._clock() - self._looked_s >= self._save_s
+            if due:
+                self._follow_store()
             changed = [self._read(), sample(self._tally)]
             self._changed |= any(changed)
-            if not self._changed or self._save():
+            rolled = any(self._tally.places[log].inode != inode for log, inode in before.items())
+            if not self._changed or not (due or rolled or changed[1]) or self._save():
                 return self._tally
             self._forget()
         raise OpsError(f"{self._desk}: other processes count its logs without a pause; stop one of them")
@@ -63,10 +81,12 @@ class LogCounts:
 
     def _follow_store(self) -> None:
         """Takes over what another process has stored meanwhile."""
+        self._looked_s = None  # until it has answered
         with self._store.reading() as line:
             generation: Any = line.execute(select(COUNTS.c.generation).where(COUNTS.c.desk == self._desk)).scalar()
             stored = int(generation or 0)
             if stored == self._generation and self._tails:
+                self._looked_s = self._clock()
                 return
             document: Any = line.execute(select(COUNTS.c.document).where(COUNTS.c.desk == self._desk)).scalar()
         self.close()
@@ -74,6 +94,7 @@ class LogCounts:
         self._tally = Tally() if document is None else _decoded(self._desk, document)
         for log in LOGS:
             self._tails[log] = self._open(log, self._tally.places.get(log, _BEGIN))
+        self._looked_s = self._clock()
 
     def _open(self, log: str, place: Place) -> LogTail:
         """Opens a log where it was left. What was rolled meanwhile is read to its end first."""
@@ -105,6 +126,7 @@ class LogCounts:
 
     def _save(self) -> bool:
         """Stores the document; False where another process was faster."""
+        self._looked_s = None
         document = msgspec.json.encode(self._tally)
         following = self._generation + 1
         with self._store.writing() as line:
@@ -118,12 +140,13 @@ class LogCounts:
                 done = line.execute(mine.values(generation=following, document=document))
                 if done.rowcount == 0:
                     return False
-        self._generation, self._changed = following, False
+        self._generation, self._changed, self._looked_s = following, False, self._clock()
         return True
 
     def _forget(self) -> None:
         """What was read here was stored by another process."""
         self.close()
+        self._looked_s = None
         self._generation, self._changed = 0, False
         self._tally = Tally()
 

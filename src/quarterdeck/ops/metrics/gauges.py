@@ -29,6 +29,7 @@ def add_figures(page: Page, found: DeskFigures, now_ns: int) -> None:
             page.add(name, found.desk, value, *labels)
     page.add("quarterdeck_shown_age_seconds", found.desk, max(0, now_ns - found.shown_ns) / 1e9)
     _add_lengths(page, "quarterdeck_loop_turn_seconds", found.desk, found.turns)
+    _add_lengths(page, "risk_check_latency_seconds", found.desk, found.checked)
     for venue, kinds in found.latency.items():
         for kind, counts in kinds.items():
             _add_lengths(page, "broker_api_latency_seconds", found.desk, counts, venue, kind)
@@ -58,7 +59,7 @@ def _money(found: DeskFigures) -> Iterator[_Sample]:
     yield "buying_power_usd", found.buying_power
     yield "portfolio_heat", found.heat
     yield "cash_usd", found.cash
-    yield "pnl_realized_total", found.realised - found.fees + found.funding
+    yield "pnl_realized_total", found.realised - found.fees + found.funding - found.gas - found.premium
     yield "pnl_unrealized_total", found.unrealised
     yield "quarterdeck_fees_total", found.fees
     yield "quarterdeck_funding_total", found.funding

@@ -3,10 +3,12 @@
     metrics = Metrics(desks, store)
     page = metrics.collect()      # bytes, for CONTENT_TYPE; in a thread: it reads files
 
-Counters are right across scrapes, restarts and processes: they come from the journaled state, or from the logs by way
-of the store. What cannot be read leaves its own samples out, says so in a gauge, and nothing else.
+A page serves everybody who asks within a moment: several scrapers cost what one costs. Counters are right across
+scrapes, restarts and processes: they come from the journaled state, or from the logs by way of the store. What cannot
+be read leaves its own samples out, says so in a gauge, and nothing else.
 """
 
+import contextlib
 import shutil
 import threading
 import time
@@ -33,30 +35,49 @@ from quarterdeck.ops.store import Store
 __all__ = ["Metrics"]
 
 _HOUR_NS: Final = 3_600_000_000_000
+_FRESH_S: Final = 0.5  # for so long one page serves everybody
+_SAVE_S: Final = 5.0  # the store is asked and written so often; in between the logs are counted in memory
 _SLOW_S: Final = 60.0  # what is dear to look at is looked at again after so long
 _MILLISECONDS: Final = ("submit_to_ack_ms", "fill_latency_ms")
 _Suppressed = Callable[[], Mapping[str, int]]
 
 
 class Metrics:
-    """The metrics of some desks. `suppressed` tells how many alerts of each were not sent. `close` it when done."""
+    """The metrics of some desks. `suppressed` tells how many alerts of each were not sent. `close` it when done.
 
-    def __init__(self, desks: Mapping[str, SeenDesk], store: Store, suppressed: _Suppressed | None = None) -> None:
+    `fresh_s`: how old a page may be that is given once more; 0: each is made anew, and the store asked for each.
+    """
+
+    def __init__(
+        self,
+        desks: Mapping[str, SeenDesk],
+        store: Store,
+        suppressed: _Suppressed | None = None,
+        fresh_s: float = _FRESH_S,
+    ) -> None:
         # Readers of its own: scrapes run in threads.
         self._desks = {name: SeenDesk(desk.config, desk.place.root) for name, desk in desks.items()}
-        self._counts = {name: LogCounts(store, name, desk.place.logs) for name, desk in self._desks.items()}
+        self._save_s = _SAVE_S if fresh_s else 0.0
+        self._counts = {name: LogCounts(store, name, one.place.logs, self._save_s) for name, one in self._desks.items()}
         self._suppressed = suppressed
+        self._fresh_s = fresh_s
         self._one_at_a_time = threading.Lock()
         self._slow: dict[str, tuple[float, dict[str, float | None]]] = {}
+        self._told: tuple[float, Mapping[str, int] | None] | None = None
+        self._page: tuple[float, bytes] | None = None  # when it was done, and what it says
 
     def collect(self) -> bytes:
-        """Returns the page. It may be called from any thread."""
-        page = Page()
+        """Returns the page. It may be called from any thread; whoever asks while one is made is given that one."""
         with self._one_at_a_time:
+            if self._page is not None and time.monotonic() - self._page[0] < self._fresh_s:
+                return self._page[1]
+            page = Page()
             for name, desk in self._desks.items():
                 self._add(page, name, desk)
             self._add_machine(page)
-        return page.text()
+            text = page.text()
+            self._page = time.monotonic(), text
+            return text
 
     def close(self) -> None:
         for counts in self._counts.values():
@@ -120,18 +141,22 @@ class Metrics:
 
     def _add_machine(self, page: Page) -> None:
         """What is one for all desks here carries each one's name: a rule then finds it beside the desk's own."""
-        clock = read_clock()
-        suppressed: Mapping[str, int] | None = None
-        try:
-            suppressed = None if self._suppressed is None else self._suppressed()
-        except OpsError:
-            suppressed = None  # the store fails: quarterdeck_metrics_store_up says so
+        clock, suppressed = read_clock(), self._not_sent()
         for name in self._desks:
             if clock is not None:
                 page.add("quarterdeck_clock_offset_seconds", name, clock.offset_ms / 1e3)
                 page.add("quarterdeck_clock_steered", name, clock.steered)
             if suppressed is not None:
                 page.add("quarterdeck_alerts_suppressed_total", name, suppressed.get(name, 0))
+
+    def _not_sent(self) -> Mapping[str, int] | None:
+        """How many alerts of each desk were not sent; None where the store fails, as another gauge says."""
+        if self._told is None or time.monotonic() - self._told[0] >= self._save_s:
+            said: Mapping[str, int] | None = None
+            with contextlib.suppress(OpsError):
+                said = None if self._suppressed is None else self._suppressed()
+            self._told = time.monotonic(), said
+        return self._told[1]
 
 
 def _add_process(page: Page, found: DeskFigures) -> None:
