@@ -71,7 +71,8 @@ def paced(document: dict[str, Any], speed: float) -> None:
         limits = instrument.setdefault("limits", {})
         limits["stale_ms"] = min(int(Decimal(str(limits.get("stale_ms", _STALE_MS))) * int(speed)), _STALE_MS_MAX)
     limits = document.setdefault("limits", {})
-    limits["orders_per_minute"] = max(_ORDERS_LEAST, int(limits.get("orders_per_minute", _ORDERS_A_MINUTE) / speed))
+    own = int(limits.get("orders_per_minute", _ORDERS_A_MINUTE))
+    limits["orders_per_minute"] = max(min(_ORDERS_LEAST, own), int(own / speed))  # never more than it was
     for strategy in document.get("strategies", []):
         told = strategy.get("parameters", {})
         if strategy["kind"] == "maker":
