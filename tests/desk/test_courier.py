@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from quarterdeck.desk.status import status
 from quarterdeck.desk.wire import Command, Verb
 from quarterdeck.errors import DeskError
 from quarterdeck.journal import JournalReader, payload_of
@@ -173,6 +174,8 @@ def test_a_fill_told_twice_is_booked_once(rig: Rig) -> None:
     ask(rig, lift(5), bid_for(3))
     rig.run(31 * SECOND)
     assert rig.net == 5
+    assert rig.count(EventKind.FILL) > 1
+    assert status(rig.config, rig.session.desk.states, rig.session.desk.digest)["fills"] == 1
     rig.agree()
 
 

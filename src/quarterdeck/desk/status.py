@@ -9,7 +9,7 @@ from quarterdeck.journal import rfc3339
 from quarterdeck.kernel.compiled import source_hash
 from quarterdeck.kernel.layout import Records
 from quarterdeck.kernel.records import INSTRUMENTS, State
-from quarterdeck.kernel.vocabulary import BreakerStage, EventKind, LedgerAccount
+from quarterdeck.kernel.vocabulary import BreakerStage, LedgerAccount
 from quarterdeck.runtime.directory import Directory, directory
 from quarterdeck.runtime.opening import market_instruments
 
@@ -123,7 +123,7 @@ def status(config: DeskConfig, states: Records[State], digest: bytes) -> dict[st
         },
         "positions": positions(states, config, names),
         "open_orders": int(state["open_count"]),
-        "fills": int(state["kinds"][EventKind.FILL]),
+        "fills": sum(int(cast(Any, state["instruments"])[index]["net"]["fills"]) for index in range(len(heard))),
         "paused": bool(state["paused"]),
         "locked": bool(breaker["locked"]),
         "breaker": BreakerStage(int(breaker["stage"])).name,

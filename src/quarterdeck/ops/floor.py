@@ -187,7 +187,7 @@ class _Floor:
 
 def _sentence(one: DeskFigures) -> str:
     counts = one.counts
-    orders, fills = counts.get("ORDER_ACCEPTED", 0), counts.get("FILL", 0)
+    orders, fills = counts.get("ORDER_ACCEPTED", 0), sum(strategy.fills for strategy in one.strategies)
     held = ", ".join(f"{position.quantity:+f} {position.instrument}" for position in one.positions) or "flat"
     stage = "" if one.breaker.stage == "NORMAL" else f", breaker {one.breaker.stage}"
     return (
