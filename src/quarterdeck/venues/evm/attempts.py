@@ -16,6 +16,7 @@ import msgspec
 
 from quarterdeck.errors import DataError
 from quarterdeck.kernel.vocabulary import OrderStatus
+from quarterdeck.venues.evm.store import committed
 from quarterdeck.venues.messages import ChargeReport, TradeReport
 
 __all__ = ["Attempt", "Attempts", "Booking"]
@@ -162,17 +163,8 @@ class Attempts:
     @contextmanager
     def _turn(self) -> Generator[sqlite3.Connection, None, None]:
         """One thread's turn: on the medium when it ends, or nothing of it is."""
-        with self._lock:
-            try:
-                self._base.execute("BEGIN IMMEDIATE")
-                try:
-                    yield self._base
-                    self._base.execute("COMMIT")
-                finally:
-                    if self._base.in_transaction:
-                        self._base.execute("ROLLBACK")
-            except sqlite3.Error as error:
-                raise DataError(str(self._path), f"{error}; nothing was written") from error
+        with self._lock, committed(self._base, self._path):
+            yield self._base
 
 
 def _totals(base: sqlite3.Connection) -> dict[str, int]:

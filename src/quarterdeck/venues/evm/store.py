@@ -27,7 +27,7 @@ import msgspec
 from quarterdeck.errors import DataError
 from quarterdeck.venues.evm.receipts import Outcome, SentTx
 
-__all__ = ["Purpose", "Row", "Store"]
+__all__ = ["Purpose", "Row", "Store", "committed"]
 
 
 class Purpose(IntEnum):
@@ -129,6 +129,24 @@ UPDATE signed SET private = :private, last_target = :last_target, unwanted = :un
 WHERE hash = :hash
 """
 _OUTCOMES: Final = msgspec.json.Decoder(Outcome)
+
+
+@contextmanager
+def committed(base: sqlite3.Connection, path: Path) -> Generator[None, None, None]:
+    """What is executed inside is on the medium when it ends, or nothing of it is. DataError: it cannot be written.
+
+    The connection is in autocommit mode and no other thread uses it meanwhile.
+    """
+    try:
+        base.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            base.execute("COMMIT")
+        finally:
+            if base.in_transaction:
+                base.execute("ROLLBACK")
+    except sqlite3.Error as error:
+        raise DataError(str(path), f"{error}; nothing was written") from error
 
 
 class Store:
@@ -235,17 +253,8 @@ class Store:
     @contextmanager
     def commit(self) -> Generator[sqlite3.Connection, None, None]:
         """On the medium when it ends, or nothing of it is."""
-        with self._turn:
-            try:
-                self._base.execute("BEGIN IMMEDIATE")
-                try:
-                    yield self._base
-                    self._base.execute("COMMIT")
-                finally:
-                    if self._base.in_transaction:
-                        self._base.execute("ROLLBACK")
-            except sqlite3.Error as error:
-                raise DataError(str(self.path), f"{error}; nothing was written") from error
+        with self._turn, committed(self._base, self.path):
+            yield self._base
 
     def _rows(self, statement: str, *values: object) -> list[sqlite3.Row]:
         with self._turn:
